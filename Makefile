@@ -1,0 +1,13 @@
+# The commands live in ./dev, which needs no make; `make X NAME=VALUE` is `./dev X` with that setting.
+COMMANDS := help demo up down start stop status test lint build proto install clean
+
+.PHONY: $(COMMANDS)
+help:
+
+# ARGS is for `make test ARGS='--filter Wire'`.
+$(COMMANDS):
+	@./dev $@ $(ARGS)
+
+# An unknown name, so that ./dev can say what was probably meant.
+.DEFAULT:
+	@./dev $@

@@ -1,0 +1,151 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// One set of rules for every target: a warning is an error, memory safety is explicit.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Shared/\(name)",
+        exclude: exclude,
+        swiftSettings: strict
+    )
+}
+
+func service(_ name: String, folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(folder)",
+        swiftSettings: strict
+    )
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies + ["TestSupport"],
+        path: "Tests/\(name)",
+        swiftSettings: strict
+    )
+}
+
+let package = Package(
+    name: "sendense-telemetry",
+    products: [
+        .executable(name: "sendense-ingest", targets: ["Ingest"]),
+        .executable(name: "sendense-writer", targets: ["Writer"]),
+        .executable(name: "sendense-stale-detector", targets: ["StaleDetector"]),
+        .executable(name: "sendense-backup-client", targets: ["SBC"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration",
+            exact: "1.4.0",
+            traits: ["CommandLineArguments", "JSON"]
+        ),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        // Without its default traits Hummingbird links FoundationEssentials only (no ICU).
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // C libraries: a module map and a shim header, nothing else.
+        .systemLibrary(name: "CCurl", path: "Shared/CCurl"),
+        .systemLibrary(name: "CMariaDB", path: "Shared/CMariaDB"),
+        .systemLibrary(name: "CZeroMQ", path: "Shared/CZeroMQ"),
+
+        // Shared modules; dependencies point one way, towards JobModel.
+        shared("JobModel"),
+        shared("TelemetryContract", ["JobModel"]),
+        shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
+        shared("Threading"),
+        shared("Logs", [logging]),
+        shared("MessageBus", ["CZeroMQ", "Threading"]),
+        shared("Database", ["CMariaDB", "JobModel", "Threading"]),
+        shared("Curl", ["CCurl"]),
+        shared(
+            "ServiceKit",
+            [
+                "Logs", "Threading", configuration, hummingbird, logging, metrics, serviceLifecycle,
+                systemPackage,
+                unixSignals,
+            ]
+        ),
+        shared("DatabaseKit", ["Database", "ServiceKit", "Threading", logging]),
+        shared("TestSupport", ["Database"]),
+
+        // Services never import one another.
+        service(
+            "Ingest",
+            folder: "ingest",
+            [
+                "JobModel", "MessageBus", "ServiceKit", "TelemetryContract", "Threading", "Wire", logging,
+                metrics,
+                nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+            ]
+        ),
+        service(
+            "Writer",
+            folder: "writer",
+            [
+                "Database", "DatabaseKit", "JobModel", "MessageBus", "ServiceKit", "Threading", "Wire",
+                logging, metrics,
+                serviceLifecycle,
+            ]
+        ),
+        service(
+            "StaleDetector",
+            folder: "stale-detector",
+            [
+                "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging, metrics,
+                serviceLifecycle,
+            ]
+        ),
+        service("SBC", folder: "sbc", ["Curl", "Logs", "Threading", argumentParser, logging, yams]),
+
+        tests("JobModelTests", ["JobModel"]),
+        tests("TelemetryContractTests", ["JobModel", "TelemetryContract"]),
+        tests("WireTests", ["JobModel", "Wire"]),
+        tests("MessageBusTests", ["MessageBus", "Threading"]),
+        tests("DatabaseTests", ["Database", "JobModel"]),
+        tests("ServiceKitTests", ["ServiceKit", metrics]),
+        tests("IngestTests", ["Ingest", "JobModel", "TelemetryContract"]),
+        tests("WriterTests", ["Writer", "Database", "JobModel"]),
+        tests("SBCTests", ["SBC", "Curl"]),
+        tests("EndToEndTests", ["Database"]),
+    ]
+)

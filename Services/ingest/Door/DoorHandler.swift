@@ -1,0 +1,143 @@
+import NIOCore
+import NIOHTTP1
+import TelemetryContract
+
+/// One connection's requests, one after the other: collects a request, hands it on, writes the answer.
+final class DoorHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+    typealias Serve = @Sendable (DoorRequest, @escaping DoorReply) -> Void
+
+    private enum State {
+        case idle
+        case receiving(HTTPRequestHead, [UInt8])
+        /// Refused already; what is still to come of the request is thrown away.
+        case discarding
+        case answering(keepAlive: Bool)
+    }
+
+    private var state = State.idle
+    private let limits: DoorLimits
+    private let pace: Pace
+    private let serve: Serve
+
+    init(limits: DoorLimits, pace: Pace, serve: @escaping Serve) {
+        self.limits = limits
+        self.pace = pace
+        self.serve = serve
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): received(head, context)
+        case .body(let buffer): received(buffer, context)
+        case .end: receivedEnd(context)
+        }
+    }
+
+    private func received(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let headerByteCount = head.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        if headerByteCount > limits.headerByteCountMax {
+            return refuse(
+                431,
+                "Request Header Fields Too Large",
+                "the headers have more than \(limits.headerByteCountMax) bytes",
+                context
+            )
+        }
+        if head.uri.utf8.count > limits.targetByteCountMax {
+            return refuse(
+                414,
+                "URI Too Long",
+                "the path has more than \(limits.targetByteCountMax) bytes",
+                context
+            )
+        }
+        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }),
+            length > limits.bodyByteCountMax
+        {
+            return refuseBody(context)
+        }
+        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            let interim = HTTPResponseHead(version: head.version, status: .continue)
+            context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
+        }
+        state = .receiving(head, [])
+    }
+
+    private func received(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard case .receiving(let head, var body) = state else { return }
+        guard body.count + buffer.readableBytes <= limits.bodyByteCountMax else { return refuseBody(context) }
+        state = .idle
+        body.append(contentsOf: buffer.readableBytesView)
+        state = .receiving(head, body)
+    }
+
+    private func receivedEnd(_ context: ChannelHandlerContext) {
+        guard case .receiving(let head, let body) = state else { return }
+        state = .answering(keepAlive: head.isKeepAlive)
+        pace.requestIsWhole()
+        let path = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let request = DoorRequest(method: head.method.rawValue, path: String(path), body: body)
+        // The reply may come from any thread; the connection lives on its event loop.
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let eventLoop = context.eventLoop
+        serve(request) { response in
+            if eventLoop.inEventLoop {
+                bound.value.0.answer(response, bound.value.1)
+            } else {
+                eventLoop.execute { bound.value.0.answer(response, bound.value.1) }
+            }
+        }
+    }
+
+    private func answer(_ response: DoorResponse, _ context: ChannelHandlerContext) {
+        guard case .answering(let keepAlive) = state else { return }
+        state = .idle
+        pace.requestIsAnswered()
+        write(response, keepAlive: keepAlive, context)
+    }
+
+    private func refuseBody(_ context: ChannelHandlerContext) {
+        refuse(413, "Content Too Large", "the body has more than \(limits.bodyByteCountMax) bytes", context)
+    }
+
+    private func refuse(_ status: Int, _ title: String, _ detail: String, _ context: ChannelHandlerContext) {
+        state = .discarding
+        let document = ProblemDocument(status: status, title: title, detail: detail)
+        let response = DoorResponse(
+            status: status,
+            contentType: ProblemDocument.mediaType,
+            body: document.json()
+        )
+        write(response, keepAlive: false, context)
+    }
+
+    private func write(_ response: DoorResponse, keepAlive: Bool, _ context: ChannelHandlerContext) {
+        var headers = HTTPHeaders()
+        headers.add(name: "content-type", value: response.contentType)
+        headers.add(name: "content-length", value: "\(response.body.count)")
+        for header in response.headers { headers.add(name: header.name, value: header.value) }
+        if !keepAlive { headers.add(name: "connection", value: "close") }
+        let head = HTTPResponseHead(
+            version: .http1_1,
+            status: HTTPResponseStatus(statusCode: response.status),
+            headers: headers
+        )
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        var buffer = context.channel.allocator.buffer(capacity: response.body.count)
+        buffer.writeBytes(response.body)
+        context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        if !keepAlive {
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            written.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client that vanished or spoke no HTTP; NIO has answered what could be answered.
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,137 @@
+import Logging
+import Metrics
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ServiceKit
+import ServiceLifecycle
+import Synchronization
+
+/// Listens and hands each connection to a handler of its own. Knows HTTP, not telemetry.
+struct DoorServer: Service {
+    private let address: (host: String, port: Int)
+    private let limits: DoorLimits
+    private let health: Health
+    private let logger: Logger
+    private let serve: DoorHandler.Serve
+
+    init(
+        address: (host: String, port: Int),
+        limits: DoorLimits,
+        health: Health,
+        logger: Logger,
+        serve: @escaping DoorHandler.Serve
+    ) {
+        self.address = address
+        self.limits = limits
+        self.health = health
+        self.logger = logger
+        self.serve = serve
+    }
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        do {
+            try await listen(on: group)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    private func listen(on group: MultiThreadedEventLoopGroup) async throws {
+        let open = OpenConnections(countMax: limits.connectionCountMax)
+        let (limits, serve) = (limits, serve)
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                guard open.enter(channel) else {
+                    return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    let pace = Pace(limits: limits, eventLoop: channel.eventLoop)
+                    try channel.pipeline.syncOperations.addHandler(pace)
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+                        withPipeliningAssistance: true,
+                        withErrorHandling: true
+                    )
+                    try channel.pipeline.syncOperations.addHandler(
+                        DoorHandler(limits: limits, pace: pace, serve: serve)
+                    )
+                }
+            }
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: address.host, port: address.port).get()
+        } catch {
+            throw SettingsError(
+                "--ingest-listen (SENDENSE_INGEST_LISTEN) \(address.host):\(address.port): cannot listen there: \(error)"
+            )
+        }
+        announce(channel)
+        health.ready("door")
+        try await withGracefulShutdownHandler {
+            try await channel.closeFuture.get()
+        } onGracefulShutdown: {
+            health.obstructed("door", by: "shutting down")
+            channel.close(promise: nil)
+        }
+        await open.drain()
+    }
+
+    private func announce(_ channel: any Channel) {
+        // Operators look for these very lines after a deployment.
+        logger.info(
+            "✅ Telemetry API endpoints enabled (Real-time SBC progress tracking)",
+            metadata: [
+                "address": "\(channel.localAddress.map { "\($0)" } ?? "\(address.host):\(address.port)")"
+            ]
+        )
+        logger.info("✅ Telemetry API routes registered: POST /api/v1/telemetry/{job_type}/{job_id}")
+    }
+}
+
+/// Counts the connections, and closes those that are left at shutdown.
+private final class OpenConnections: Sendable {
+    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let countMax: Int
+    private let gauge = Gauge(label: "sendense_ingest_connections")
+    private let turnedAway = Counter(label: "sendense_ingest_connections_refused_total")
+
+    init(countMax: Int) {
+        self.countMax = countMax
+    }
+
+    func enter(_ channel: any Channel) -> Bool {
+        let id = ObjectIdentifier(channel)
+        let count: Int? = channels.withLock { channels in
+            guard channels.count < countMax else { return nil }
+            channels[id] = channel
+            return channels.count
+        }
+        guard let count else {
+            turnedAway.increment()
+            return false
+        }
+        gauge.record(count)
+        channel.closeFuture.whenComplete { [self] _ in
+            let count = channels.withLock { channels in
+                channels[id] = nil
+                return channels.count
+            }
+            gauge.record(count)
+        }
+        return true
+    }
+
+    /// Lets requests under way be answered for up to two seconds, then closes what is left.
+    func drain() async {
+        for _ in 0..<20 where channels.withLock({ !$0.isEmpty }) {
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+    }
+}

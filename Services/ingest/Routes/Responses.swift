@@ -1,0 +1,107 @@
+import JobModel
+import Metrics
+import TelemetryContract
+import Threading
+
+extension Routes {
+    /// The response that an answer becomes: `success` renders the body where the message was taken.
+    func response(
+        to answer: Answer,
+        _ request: DoorRequest,
+        legacy: Bool,
+        success: (_ nowMilliseconds: Int64) -> [UInt8]
+    ) -> DoorResponse {
+        let now = WallClock.nowMilliseconds
+        count(answer.verdict.rawValue)
+        switch answer.verdict {
+        case .applied, .repeated, .superseded:
+            return DoorResponse(status: 200, body: success(now))
+        case .created:
+            return DoorResponse(status: 201, body: success(now))
+        case .unknownJob, .unknownDisk:
+            return document(404, "Not Found", answer, request, legacy, now)
+        case .terminal, .conflict:
+            return document(409, "Conflict", answer, request, legacy, now)
+        case .rejected:
+            return document(422, "Unprocessable Content", answer, request, legacy, now)
+        case .unavailable:
+            var response = document(503, "Service Unavailable", answer, request, legacy, now)
+            response.headers.append(("retry-after", "1"))
+            return response
+        }
+    }
+
+    /// The response to a body that the contract refuses.
+    func refusal(_ error: ContractError, _ request: DoorRequest, legacy: Bool) -> DoorResponse {
+        count("refused")
+        let document = ProblemDocument(error, instance: request.path)
+        return DoorResponse(
+            status: document.status,
+            contentType: ProblemDocument.mediaType,
+            body: document.json(legacyMilliseconds: legacy ? WallClock.nowMilliseconds : nil)
+        )
+    }
+
+    /// A response that says what is wrong with the request itself.
+    func problem(
+        _ status: Int,
+        _ title: String,
+        _ detail: String,
+        _ request: DoorRequest,
+        legacy: Bool = false
+    ) -> DoorResponse {
+        let document = ProblemDocument(status: status, title: title, detail: detail, instance: request.path)
+        return DoorResponse(
+            status: status,
+            contentType: ProblemDocument.mediaType,
+            body: document.json(legacyMilliseconds: legacy ? WallClock.nowMilliseconds : nil)
+        )
+    }
+
+    private func document(
+        _ status: Int,
+        _ title: String,
+        _ answer: Answer,
+        _ request: DoorRequest,
+        _ legacy: Bool,
+        _ now: Int64
+    ) -> DoorResponse {
+        let document = ProblemDocument(status: status, title: title, answer: answer, instance: request.path)
+        return DoorResponse(
+            status: status,
+            contentType: ProblemDocument.mediaType,
+            body: document.json(legacyMilliseconds: legacy ? now : nil)
+        )
+    }
+
+    private func count(_ verdict: String) {
+        Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)]).increment()
+    }
+}
+
+/// A path segment with its percent-escapes resolved. nil if they make no sense or no UTF-8.
+func percentDecoded(_ text: String) -> String? {
+    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+        guard byte == UInt8(ascii: "%") else {
+            bytes.append(byte)
+            continue
+        }
+        guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+            return nil
+        }
+        bytes.append(high << 4 | low)
+    }
+    return String(validating: bytes, as: UTF8.self)
+}
+
+private func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}

@@ -1,0 +1,128 @@
+import JobModel
+import Metrics
+import ServiceKit
+import TelemetryContract
+import Threading
+
+/// The HTTP contract: request to message, answer to status. Knows no sockets.
+struct Routes: Sendable {
+    typealias Publish = @Sendable (JobMessage, @escaping @Sendable (Answer) -> Void) -> Void
+
+    let health: Health
+    let publish: Publish
+
+    init(health: Health, publish: @escaping Publish) {
+        self.health = health
+        self.publish = publish
+    }
+
+    /// Serves one request; the reply comes once, now or when a writer has answered.
+    func serve(_ request: DoorRequest, reply: @escaping DoorReply) {
+        let parts = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
+            String.init
+        )
+        switch (parts.count, parts.first) {
+        case (3, "api") where parts[1...] == ["v1", "health"], (1, "health"):
+            method("GET", request, reply) { reply(healthReport()) }
+        case (3, "api") where parts[1...] == ["v1", "backups"]:
+            method("POST", request, reply) { register(request, reply) }
+        case (5, "api") where parts[1...2] == ["v1", "telemetry"]:
+            method("POST", request, reply) { telemetry(request, type: parts[3], id: parts[4], reply) }
+        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "complete":
+            method("POST", request, reply) { complete(request, id: parts[3], reply) }
+        default:
+            reply(problem(404, "Not Found", "there is no \(request.path) here", request))
+        }
+    }
+
+    private func method(_ name: String, _ request: DoorRequest, _ reply: DoorReply, _ body: () -> Void) {
+        guard request.method != name else { return body() }
+        var response = problem(405, "Method Not Allowed", "\(request.path) takes \(name) only", request)
+        response.headers.append(("allow", name))
+        reply(response)
+    }
+
+    private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: @escaping DoorReply) {
+        guard let type = percentDecoded(type), let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
+            return reply(problem(400, "Bad Request", Self.jobIDHelp, request))
+        }
+        guard type == "backup" else {
+            let detail = "job type \"\(type)\" is not known; there is backup"
+            return reply(problem(422, "Unprocessable Content", detail, request))
+        }
+        do {
+            let report = try TelemetryDecoder.report(body: request.body, jobType: type, jobID: jobID)
+            publish(.report(report)) { answer in
+                reply(
+                    response(to: answer, request, legacy: false) { now in
+                        ContractJSON.telemetry(answer, message: Self.message(answer), nowMilliseconds: now)
+                    }
+                )
+            }
+        } catch {
+            reply(refusal(error, request, legacy: false))
+        }
+    }
+
+    private func complete(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
+        guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
+            return reply(problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true))
+        }
+        do {
+            let completion = try TelemetryDecoder.completion(body: request.body, jobID: jobID)
+            publish(.completion(completion)) { answer in
+                reply(
+                    response(to: answer, request, legacy: true) { now in
+                        ContractJSON.completion(
+                            answer,
+                            jobID: jobID,
+                            changeID: completion.changeID,
+                            nowMilliseconds: now
+                        )
+                    }
+                )
+            }
+        } catch {
+            reply(refusal(error, request, legacy: true))
+        }
+    }
+
+    private func register(_ request: DoorRequest, _ reply: @escaping DoorReply) {
+        do {
+            let registration = try TelemetryDecoder.registration(body: request.body)
+            publish(.registration(registration)) { answer in
+                reply(
+                    response(to: answer, request, legacy: false) { now in
+                        ContractJSON.registration(answer, jobID: registration.jobID, nowMilliseconds: now)
+                    }
+                )
+            }
+        } catch {
+            reply(refusal(error, request, legacy: false))
+        }
+    }
+
+    /// Always 200 while the process lives; the body says whether the path behind it is whole.
+    private func healthReport() -> DoorResponse {
+        let reasons = health.reasons
+        return DoorResponse(
+            status: 200,
+            body: ContractJSON.health(
+                service: "sendense-ingest",
+                reasons: reasons,
+                nowMilliseconds: WallClock.nowMilliseconds
+            )
+        )
+    }
+
+    private static let jobIDHelp =
+        "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
+
+    private static func message(_ answer: Answer) -> String {
+        switch answer.verdict {
+        case .repeated: "Telemetry was stored before; nothing changed"
+        case .superseded: "Newer telemetry was stored before; nothing but the contact changed"
+        default: ContractJSON.telemetryMessage
+        }
+    }
+}

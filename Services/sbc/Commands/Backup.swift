@@ -1,0 +1,136 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import Logging
+internal import Logs
+
+/// `sendense-backup-client [backup] --vm NAME …`
+struct Backup: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup",
+        abstract: "Copy a VM's disks and report progress to the hub.",
+        discussion: SendenseBackupClient.discussion
+    )
+
+    @Option(help: "The VM's name; its disks come from the inventory unless --disk is given.")
+    var vm: String
+
+    @Option(help: "The job's id. Default: $MIGRATEKIT_JOB_ID, else backup-<vm>-<unix seconds>.")
+    var jobID: String?
+
+    @Option(
+        name: .customLong("disk"),
+        help: "A disk to copy, as SOURCE=TARGET: files or block devices. Repeat it; the order gives the index."
+    )
+    var disks: [String] = []
+
+    @Option(help: "The inventory. Default: $SENDENSE_SBC_CONFIG, else \(BackupPlan.defaultInventory).")
+    var config: String?
+
+    @Option(help: "The kind of backup; this build knows full only.")
+    var type = "full"
+
+    @Option(help: "The repository that the hub files the backup under.")
+    var repositoryID: String?
+
+    @Option(help: "The change id of the copied state. Default: one made of the job, the disk and the time.")
+    var changeID: String?
+
+    @Option(help: "The hub. Default: $SHA_API_URL, else http://localhost:8082.")
+    var hubURL: String?
+
+    @Option(help: "The most bytes per second for the whole job, with K, M or G in base 1024, like 50M.")
+    var rateLimit: String?
+
+    @Flag(help: "Tell the hub nothing at all.")
+    var noTelemetry = false
+
+    @Flag(help: "Write events to standard output, one JSON object per line.")
+    var json = false
+
+    @Flag(help: "Write nothing to standard output.")
+    var quiet = false
+
+    @Option(
+        help: """
+            The log. Default: $SENDENSE_SBC_LOG, else \(BackupPlan.defaultLogFile) where it can be written, else \
+            standard error.
+            """
+    )
+    var logFile: String?
+
+    @Option(help: "How log lines are written: text or json.")
+    var logFormat = "text"
+
+    @Option(help: "Which run of the job this is, from 1. Default: one more than the last known.")
+    var attempt: Int64?
+
+    @Option(
+        name: .customLong("state-dir"),
+        help: """
+            Where attempts are remembered. Default: $SENDENSE_SBC_STATE_DIR, else \
+            \(BackupPlan.defaultStateDirectory) for root, else ~/.local/state/sendense-backup-client.
+            """
+    )
+    var stateDirectory: String?
+
+    @Option(help: "Seconds to go on delivering reports once the copy has ended.")
+    var drainTimeout = 30
+
+    func run() throws {
+        let plan: BackupPlan
+        do throws(UsageError) {
+            plan = try BackupPlan(
+                options,
+                environment: ProcessInfo.processInfo.environment,
+                nowMilliseconds: Int64(Date().timeIntervalSince1970 * 1000)
+            )
+        } catch {
+            Output.complain("error: \(error)")
+            throw ExitCode(ExitStatus.usage)
+        }
+        SignalWatch.ignoreBrokenPipes()
+        let sink = try openLog(plan)
+        Logs.bootstrap(format: plan.logFormat, sink: sink)
+        let run = BackupRun(plan: plan, logger: Logger(label: "sbc"))
+        let cancellation = run.cancellation
+        SignalWatch.start(
+            first: { cancellation.cancel(.signal($0)) },
+            second: { _exit(ExitStatus.signal($0)) }
+        )
+        throw ExitCode(run.run())
+    }
+
+    private func openLog(_ plan: BackupPlan) throws(ExitCode) -> LogSink {
+        guard let path = plan.logFile else { return .standardError }
+        do throws(LogFileError) {
+            return try LogSink(path: path)
+        } catch {
+            guard plan.isLogFileAsked else { return .standardError }
+            Output.complain("error: --log-file: \(error); give a file that can be written")
+            throw ExitCode(ExitStatus.usage)
+        }
+    }
+
+    private var options: BackupOptions {
+        BackupOptions(
+            vm: vm,
+            jobID: jobID,
+            disks: disks,
+            config: config,
+            type: type,
+            repositoryID: repositoryID,
+            changeID: changeID,
+            hubURL: hubURL,
+            rateLimit: rateLimit,
+            noTelemetry: noTelemetry,
+            json: json,
+            quiet: quiet,
+            logFile: logFile,
+            logFormat: logFormat,
+            attempt: attempt,
+            stateDirectory: stateDirectory,
+            drainTimeoutSeconds: drainTimeout
+        )
+    }
+}

@@ -1,0 +1,185 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import Logs
+
+/// A backup, checked: what `--vm`, `--disk`, the environment and the inventory come to.
+struct BackupPlan: Sendable {
+    /// As the hub: more disks, longer ids and names it does not take.
+    static let diskCountMax = 256
+    static let jobIDScalarCountMax = 64
+    static let vmNameScalarCountMax = 255
+    static let defaultInventory = "/etc/sendense/sbc.yaml"
+    static let defaultLogFile = "/var/log/sendense-backup-client.log"
+    static let defaultStateDirectory = "/var/lib/sendense-backup-client"
+
+    var identity: JobIdentity
+    var disks: [DiskArgument]
+    /// The change id of every disk, where one was given.
+    var changeID: String?
+    var hubURL: String
+    var rate: ByteRate?
+    var isTelemetryOn: Bool
+    var isJSON: Bool
+    var isQuiet: Bool
+    var logFile: String?
+    var isLogFileAsked: Bool
+    var logFormat: LogFormat
+    var attempt: Int64?
+    var stateDirectory: String
+    var drainMilliseconds: Int64
+    var reportIntervalMilliseconds: Int64
+
+    /// Checks options against the environment.
+    ///
+    /// - Parameters:
+    ///   - environment: the process's variables.
+    ///   - nowMilliseconds: milliseconds since 1970 UTC.
+    /// - Throws: `UsageError` naming the option and the remedy.
+    init(
+        _ options: BackupOptions,
+        environment: [String: String],
+        nowMilliseconds: Int64
+    ) throws(UsageError) {
+        let set = environment.filter { !$0.value.isEmpty }
+        guard !options.vm.isEmpty, options.vm.unicodeScalars.count <= Self.vmNameScalarCountMax else {
+            throw UsageError("--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name")
+        }
+        guard options.type == "full" else {
+            throw UsageError("--type: '\(options.type)' is not supported by this build; only full is")
+        }
+        identity = JobIdentity(
+            jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
+            vmName: options.vm,
+            backupType: options.type,
+            repositoryID: options.repositoryID
+        )
+        disks = try Self.disks(options, set)
+        changeID = options.changeID
+        hubURL = try Self.hubURL(options.hubURL ?? set["SHA_API_URL"] ?? "http://localhost:8082")
+        rate = nil
+        if let text = options.rateLimit {
+            guard let parsed = ByteRate(text) else {
+                throw UsageError("--rate-limit: '\(text)' is no rate; write bytes per second, like 50M")
+            }
+            rate = parsed
+        }
+        guard let format = LogFormat(rawValue: options.logFormat) else {
+            throw UsageError("--log-format: '\(options.logFormat)' is not known; write text or json")
+        }
+        logFormat = format
+        if let attempt = options.attempt, attempt < 1 || attempt > Int64(Int32.max) {
+            throw UsageError("--attempt: \(attempt) is out of range; attempts count from 1")
+        }
+        attempt = options.attempt
+        guard (0...3600).contains(options.drainTimeoutSeconds) else {
+            throw UsageError("--drain-timeout: must be 0 to 3600 seconds")
+        }
+        drainMilliseconds = Int64(options.drainTimeoutSeconds) * 1000
+        isTelemetryOn = !options.noTelemetry
+        isJSON = options.json
+        isQuiet = options.quiet
+        let askedLogFile = options.logFile ?? set["SENDENSE_SBC_LOG"]
+        isLogFileAsked = askedLogFile != nil
+        logFile = askedLogFile ?? Self.defaultLogFile
+        stateDirectory = options.stateDirectory ?? set["SENDENSE_SBC_STATE_DIR"] ?? Self.stateDirectory(set)
+        reportIntervalMilliseconds = try Self.reportInterval(set)
+    }
+
+    private static func jobID(
+        _ options: BackupOptions,
+        _ set: [String: String],
+        nowMilliseconds: Int64
+    ) throws(UsageError) -> String {
+        let given = options.jobID ?? set["MIGRATEKIT_JOB_ID"]
+        let jobID = given ?? "backup-\(options.vm)-\(nowMilliseconds / 1000)"
+        let scalars = jobID.unicodeScalars
+        guard let first = scalars.first, let last = scalars.last, scalars.count <= jobIDScalarCountMax,
+            !first.properties.isWhitespace, !last.properties.isWhitespace,
+            !scalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
+        else {
+            throw UsageError(
+                "--job-id: '\(jobID)' must have 1 to \(jobIDScalarCountMax) characters, no control characters and no "
+                    + "space at either end" + (given == nil ? "; give one with --job-id" : "")
+            )
+        }
+        return jobID
+    }
+
+    private static func disks(
+        _ options: BackupOptions,
+        _ set: [String: String]
+    ) throws(UsageError) -> [DiskArgument] {
+        let disks: [DiskArgument]
+        if options.disks.isEmpty {
+            disks = try inventoryDisks(options, set)
+        } else {
+            var given: [DiskArgument] = []
+            for text in options.disks {
+                do throws(DiskArgument.Fault) {
+                    given.append(try DiskArgument(text))
+                } catch {
+                    throw UsageError("--disk: \(error)")
+                }
+            }
+            disks = given
+        }
+        guard disks.count <= diskCountMax else {
+            throw UsageError("\(disks.count) disks are more than the \(diskCountMax) that a job may have")
+        }
+        return disks
+    }
+
+    private static func inventoryDisks(
+        _ options: BackupOptions,
+        _ set: [String: String]
+    ) throws(UsageError) -> [DiskArgument] {
+        let file = options.config ?? set["SENDENSE_SBC_CONFIG"] ?? defaultInventory
+        let yaml: String
+        do {
+            yaml = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            throw UsageError(
+                "cannot read the inventory \(file), which should list the disks of \(options.vm); give --disk "
+                    + "SOURCE=TARGET, or another file with --config"
+            )
+        }
+        let inventory: Inventory
+        do throws(Inventory.Fault) {
+            inventory = try Inventory(yaml: yaml, file: file)
+        } catch {
+            throw UsageError(error.description)
+        }
+        guard let disks = inventory.disks(of: options.vm) else {
+            throw UsageError("\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET")
+        }
+        return disks
+    }
+
+    private static func hubURL(_ text: String) throws(UsageError) -> String {
+        var url = text
+        while url.hasSuffix("/") { url.removeLast() }
+        let parts = URLComponents(string: url)
+        let isHTTP = parts?.scheme == "http" || parts?.scheme == "https"
+        guard isHTTP, parts?.host?.isEmpty == false, parts?.query == nil, parts?.fragment == nil else {
+            throw UsageError(
+                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or https://HOST:PORT"
+            )
+        }
+        return url
+    }
+
+    private static func reportInterval(_ set: [String: String]) throws(UsageError) -> Int64 {
+        guard let text = set["SENDENSE_SBC_REPORT_INTERVAL_MS"] else { return 5000 }
+        guard let value = Int64(text), (50...30_000).contains(value) else {
+            throw UsageError("SENDENSE_SBC_REPORT_INTERVAL_MS: '\(text)' must be 50 to 30000 milliseconds")
+        }
+        return value
+    }
+
+    /// The system's directory where it can be used, else the user's own.
+    private static func stateDirectory(_ set: [String: String]) -> String {
+        guard geteuid() != 0, unsafe access(defaultStateDirectory, W_OK) != 0 else { return defaultStateDirectory }
+        guard let home = set["HOME"] else { return defaultStateDirectory }
+        return "\(home)/.local/state/sendense-backup-client"
+    }
+}

@@ -1,0 +1,216 @@
+internal import Glibc
+internal import Logging
+internal import Threading
+
+/// One backup from its first to its last step. Runs on the main thread and blocks; the copy, the reporter and the
+/// signals have threads of their own.
+struct BackupRun {
+    /// How long the copy waits for the hub's first word: time enough for a refusal, too short to matter.
+    static let registrationWaitMilliseconds = 2000
+    static let tickMilliseconds = 100
+
+    let plan: BackupPlan
+    let logger: Logger
+    let cancellation = Cancellation()
+    var settings = CopySettings()
+
+    /// Runs it.
+    ///
+    /// - Returns: the process's exit code.
+    func run() -> Int32 {
+        let store = AttemptStore(directory: plan.stateDirectory, jobID: plan.identity.jobID)
+        let lock: Descriptor?
+        do throws(StateError) {
+            try store.makeDirectory()
+            lock = try store.lock()
+            guard lock != nil else {
+                complain("another run of job \(plan.identity.jobID) is under way; wait for it, or use another --job-id")
+                return ExitStatus.usage
+            }
+        } catch {
+            lock = nil
+            logger.warning("the state cannot be kept, attempts may be counted wrong", metadata: ["error": "\(error)"])
+        }
+        defer { withExtendedLifetime(lock) {} }
+        let startedAt = MonotonicClock.nowMilliseconds
+        let (disks, openError, totals) = openDisks()
+        let counters = JobCounters(totals: totals)
+        let reporter = startReporter(store, counters)
+        var view = ProgressView(mode: ProgressView.Mode(plan), jobID: plan.identity.jobID)
+        view.started(plan, attempt: reporter?.attempt, totals: totals)
+        logger.info("backup started", metadata: ["job_id": "\(plan.identity.jobID)", "disks": "\(plan.disks.count)"])
+
+        reporter?.reporter.post(.phase)
+        if let openError {
+            counters.disks[openError.diskIndex].set(.failed)
+            cancellation.cancel(.failed(openError))
+            reporter?.reporter.post(.failed(openError.description))
+        } else {
+            reporter?.reporter.waitForRegistration(milliseconds: Self.registrationWaitMilliseconds)
+        }
+        // Once this has returned, a signal or a word of the hub cannot change what became of the copy.
+        let reason = transfer(disks, counters, reporter?.reporter, &view)
+        let copyMilliseconds = MonotonicClock.nowMilliseconds - startedAt
+        let reports = reporter?.reporter.finish(drainMilliseconds: plan.drainMilliseconds)
+        let result = RunResult(
+            jobID: plan.identity.jobID,
+            reports: reports,
+            progress: counters.progress,
+            milliseconds: copyMilliseconds,
+            reason: reason ?? reports?.refusal.map { .refusedByHub($0) }
+        )
+        view.finished(result)
+        return conclude(result)
+    }
+
+    /// Opens every disk, so that the sizes of all that can be opened are known even where one cannot.
+    private func openDisks() -> (disks: [PreparedDisk], error: CopyError?, totals: [Int64?]) {
+        var disks: [PreparedDisk] = []
+        var totals: [Int64?] = []
+        var firstError: CopyError?
+        for (index, disk) in plan.disks.enumerated() {
+            do throws(CopyError) {
+                let opened = try PreparedDisk.open(index: index, source: disk.source, target: disk.target)
+                disks.append(opened)
+                totals.append(opened.size)
+            } catch {
+                firstError = firstError ?? error
+                totals.append(nil)
+            }
+        }
+        if firstError == nil {
+            do throws(CopyError) {
+                try PreparedDisk.check(disks)
+            } catch {
+                firstError = error
+            }
+        }
+        return (disks, firstError, totals)
+    }
+
+    private func startReporter(
+        _ store: AttemptStore,
+        _ counters: JobCounters
+    ) -> (reporter: Reporter, attempt: Int64)? {
+        guard plan.isTelemetryOn else { return nil }
+        let attempt = plan.attempt ?? store.nextAttempt
+        let logger = logger
+        let save: @Sendable (Int64, Int64) -> Void = { attempt, lastSeq in
+            do throws(StateError) {
+                try store.save(AttemptRecord(attempt: attempt, lastSeq: lastSeq))
+            } catch {
+                logger.warning("the state cannot be kept", metadata: ["error": "\(error)"])
+            }
+        }
+        // Before the first word to the hub: a run that dies at once has used this attempt.
+        save(attempt, 0)
+        let reporter = Reporter(
+            writer: MessageWriter(identity: plan.identity, totals: counters.disks.map(\.total)),
+            counters: counters,
+            settings: Reporter.Settings(
+                hubURL: plan.hubURL,
+                intervalMilliseconds: plan.reportIntervalMilliseconds
+            ),
+            attempt: attempt,
+            cancellation: cancellation,
+            logger: logger,
+            saveState: save
+        )
+        reporter.start()
+        return (reporter, attempt)
+    }
+
+    /// Copies all disks, unless the run was stopped before, and tells of it.
+    ///
+    /// - Returns: why it stopped. nil if the copy is good.
+    private func transfer(
+        _ disks: [PreparedDisk],
+        _ counters: JobCounters,
+        _ reporter: Reporter?,
+        _ view: inout ProgressView
+    ) -> StopReason? {
+        let limit = plan.rate.map { RateLimit(bytesPerSecond: $0.bytesPerSecond) }
+        let engine = CopyEngine(
+            disks: disks,
+            counters: counters,
+            settings: settings,
+            limit: limit,
+            cancellation: cancellation,
+            onDiskCompleted: { _ in reporter?.post(.diskCompleted) },
+            onFailure: { reporter?.post(.failed($0.description)) }
+        )
+        if !cancellation.isCancelled {
+            counters.phase = .transferring
+            reporter?.post(.phase)
+            engine.start()
+            var isStopTold = false
+            while !engine.wait(milliseconds: Self.tickMilliseconds) {
+                view.update(counters.progress, nowMilliseconds: MonotonicClock.nowMilliseconds)
+                if cancellation.isCancelled && !isStopTold {
+                    isStopTold = true
+                    tellStop(reporter)
+                }
+            }
+        }
+        if let reason = cancellation.reason {
+            tellStop(reporter)
+            return reason
+        }
+        counters.phase = .finalizing
+        reporter?.post(.phase)
+        do throws(CopyError) {
+            try engine.syncDirectories()
+        } catch {
+            counters.disks[error.diskIndex].set(.failed)
+            cancellation.cancel(.failed(error))
+            reporter?.post(.failed(error.description))
+            return .failed(error)
+        }
+        tellCompletion(counters, reporter)
+        return nil
+    }
+
+    private func tellCompletion(_ counters: JobCounters, _ reporter: Reporter?) {
+        let now = WallClock.nowMilliseconds
+        for (index, disk) in counters.disks.enumerated() {
+            let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
+            reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
+        }
+        counters.phase = .completed
+        reporter?.post(.completed)
+    }
+
+    /// Tells why the copy stopped; told twice, the second is not heard. A failure was told where it happened.
+    private func tellStop(_ reporter: Reporter?) {
+        switch cancellation.reason {
+        case .signal, .cancelledByHub: reporter?.post(.cancelled)
+        case .failed, .refusedByHub, nil: break
+        }
+    }
+
+    private func conclude(_ result: RunResult) -> Int32 {
+        let metadata: Logger.Metadata = [
+            "job_id": "\(result.jobID)", "outcome": "\(result.outcome)",
+            "bytes": "\(result.progress.dealt)", "moved": "\(result.progress.moved)",
+            "duration_ms": "\(result.milliseconds)",
+        ]
+        logger.info("backup ended", metadata: metadata)
+        if let reports = result.reports, reports.undeliveredCount > 0 {
+            complain("warning: \(reports.undeliveredCount) report(s) were not delivered to \(plan.hubURL)")
+        }
+        if let explanation = result.explanation {
+            logger.error("backup did not complete", metadata: ["error": "\(explanation)"])
+            complain("error: \(explanation)")
+        }
+        switch result.reason {
+        case nil: return ExitStatus.success
+        case .failed: return ExitStatus.copyFailed
+        case .cancelledByHub, .refusedByHub: return ExitStatus.refused
+        case .signal(let number): return ExitStatus.signal(number)
+        }
+    }
+
+    private func complain(_ text: String) {
+        Output.complain(text)
+    }
+}

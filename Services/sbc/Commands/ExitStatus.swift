@@ -1,0 +1,23 @@
+/// The process's exit codes. They are part of its interface: `--help` lists them.
+enum ExitStatus {
+    static let success: Int32 = 0
+    /// A disk could not be copied.
+    static let copyFailed: Int32 = 1
+    /// The arguments, the environment or a file of ours are wrong; nothing was done.
+    static let usage: Int32 = 2
+    /// The hub refused or cancelled the job.
+    static let refused: Int32 = 3
+
+    /// The shell's convention for a signal: 130 for SIGINT, 143 for SIGTERM.
+    static func signal(_ number: Int32) -> Int32 { 128 + number }
+}
+
+/// Something in the arguments, the environment or a file that the user has to change. Nothing was done yet.
+struct UsageError: Error, Equatable, CustomStringConvertible {
+    /// The option or key, what is wrong with it, and what would be right.
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

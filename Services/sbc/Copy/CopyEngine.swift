@@ -1,0 +1,131 @@
+internal import Glibc
+internal import Synchronization
+internal import Threading
+
+/// How much a copy does at once.
+struct CopySettings: Sendable {
+    /// Requests in flight per disk.
+    var workersPerDisk = 3
+    /// Disks that are copied side by side; the others wait their turn.
+    var disksAtOnce = 4
+    /// The most bytes that one request moves.
+    var pieceLengthMax = 1 << 20
+
+    /// Bytes per request: an eighth of a second's worth under a rate limit, so that progress is smooth.
+    func pieceLength(bytesPerSecond: Int64?) -> Int64 {
+        let largest = Int64(pieceLengthMax)
+        guard let bytesPerSecond else { return largest }
+        return min(largest, max(4096, bytesPerSecond / 8 / 4096 * 4096))
+    }
+}
+
+/// Copies all disks of a job on threads of its own.
+final class CopyEngine: Sendable {
+    private let disks: [PreparedDisk]
+    private let counters: JobCounters
+    private let settings: CopySettings
+    private let limit: RateLimit?
+    private let cancellation: Cancellation
+    private let onDiskCompleted: @Sendable (Int) -> Void
+    private let onFailure: @Sendable (CopyError) -> Void
+    private let nextDisk = Atomic<Int>(0)
+    private let running = Atomic<Int>(0)
+    private let finished = Latch()
+
+    /// - Parameters:
+    ///   - onDiskCompleted: called on a copy thread when a disk is durable on its target.
+    ///   - onFailure: called on a copy thread with the first failure, while other disks may still be stopping.
+    init(
+        disks: [PreparedDisk],
+        counters: JobCounters,
+        settings: CopySettings = CopySettings(),
+        limit: RateLimit?,
+        cancellation: Cancellation,
+        onDiskCompleted: @escaping @Sendable (Int) -> Void = { _ in },
+        onFailure: @escaping @Sendable (CopyError) -> Void = { _ in }
+    ) {
+        self.disks = disks
+        self.counters = counters
+        self.settings = settings
+        self.limit = limit
+        self.cancellation = cancellation
+        self.onDiskCompleted = onDiskCompleted
+        self.onFailure = onFailure
+    }
+
+    /// Begins to copy. Call it once.
+    func start() {
+        let threadCount = min(settings.disksAtOnce, disks.count)
+        guard threadCount > 0 else { return finished.open() }
+        running.store(threadCount, ordering: .releasing)
+        for number in 0..<threadCount {
+            _ = DedicatedThread(name: "copy-\(number)") { [self] in copyDisks() }
+        }
+    }
+
+    /// Waits until every disk is done or stopped, or the time is up.
+    ///
+    /// - Returns: whether every disk is.
+    func wait(milliseconds: Int) -> Bool {
+        finished.wait(milliseconds: milliseconds)
+    }
+
+    /// Makes the names of new target files durable: fdatasync of a file does not cover its directory.
+    ///
+    /// - Throws: `CopyError` naming the directory and the errno.
+    func syncDirectories() throws(CopyError) {
+        for disk in disks where disk.isTargetNew {
+            let directory = parent(of: disk.targetPath)
+            let number = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard number >= 0 else {
+                throw CopyError(
+                    diskIndex: disk.index,
+                    reason: "cannot open the directory \(directory)",
+                    errorNumber: errno
+                )
+            }
+            let descriptor = Descriptor(number)
+            // EINVAL: a file system that has nothing to sync for a directory.
+            guard fsync(descriptor.number) == 0 || errno == EINVAL else {
+                throw CopyError(
+                    diskIndex: disk.index,
+                    reason: "cannot make the directory \(directory) durable (fsync)",
+                    errorNumber: errno
+                )
+            }
+        }
+    }
+
+    private func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// One thread's work: disk after disk, until there are none or the copy is cancelled.
+    private func copyDisks() {
+        while !cancellation.isCancelled {
+            let index = nextDisk.add(1, ordering: .relaxed).oldValue
+            guard index < disks.count else { break }
+            let disk = disks[index]
+            let copy = DiskCopy(
+                disk: disk,
+                counters: counters.disks[index],
+                settings: settings,
+                limit: limit,
+                cancellation: cancellation,
+                onFailure: { [self] in fail($0) }
+            )
+            do throws(CopyError) {
+                if try copy.run() { onDiskCompleted(disk.index) }
+            } catch {
+                fail(error)
+            }
+        }
+        if running.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { finished.open() }
+    }
+
+    private func fail(_ error: CopyError) {
+        counters.disks[error.diskIndex].set(.failed)
+        if cancellation.cancel(.failed(error)) { onFailure(error) }
+    }
+}

@@ -1,0 +1,179 @@
+/// What is to be sent, in which order, and what an answer means for it. Pure: it does no I/O and has no clock.
+///
+/// Transitions leave in the order in which they came. Of progress only the newest is kept, since it says all that
+/// the older ones said. The message at the head is in flight until `answered` or `failed`.
+struct Delivery {
+    /// What came of the message in flight.
+    enum Outcome: Equatable, Sendable {
+        /// The hub has it, now or from before.
+        case delivered(Outgoing, jobStatus: String?)
+        /// It stays, and may be sent again at this time.
+        case postponed(Outgoing, untilMilliseconds: Int64, reason: String)
+        /// The job is registered first, then it is sent again.
+        case registersFirst(Outgoing, reason: String)
+        /// The registration is sent again under this attempt.
+        case changesAttempt(Int64, reason: String)
+        /// The hub will never take it.
+        case dropped(Outgoing, reason: String)
+        /// The job is cancelled on the hub; the copy has to stop.
+        case jobCancelled(Outgoing)
+        /// The hub will not have this job: nothing more is sent, and the copy has to stop.
+        case jobRefused(reason: String)
+    }
+
+    /// Which run of the job this is.
+    private(set) var attempt: Int64
+    private var queue: [Outgoing] = []
+    private var backoff = Backoff()
+    private var notBeforeMilliseconds = Int64.min
+    private var seqSentMax: Int64 = 0
+    private var hasPassedRepeat = false
+    private var hasPassedConflict = false
+    private var canRegister = true
+
+    init(attempt: Int64) {
+        self.attempt = attempt
+    }
+
+    /// Messages not delivered yet.
+    var count: Int { queue.count }
+
+    /// Adds a message behind the others; it replaces a progress that still waits.
+    mutating func add(_ outgoing: Outgoing) {
+        if queue.last?.isProgress == true { queue.removeLast() }
+        queue.append(outgoing)
+    }
+
+    /// The message to send now. nil if there is none, or not yet.
+    func next(nowMilliseconds: Int64) -> Outgoing? {
+        nowMilliseconds >= notBeforeMilliseconds ? queue.first : nil
+    }
+
+    /// When the message at the head may be sent. nil if there is none.
+    var nextAtMilliseconds: Int64? { queue.isEmpty ? nil : notBeforeMilliseconds }
+
+    /// The message in flight got no answer.
+    mutating func failed(
+        reason: String,
+        nowMilliseconds: Int64,
+        using generator: inout some RandomNumberGenerator
+    ) -> Outcome {
+        noteSent()
+        return postpone(
+            retryAfterSeconds: nil,
+            reason: reason,
+            nowMilliseconds: nowMilliseconds,
+            using: &generator
+        )
+    }
+
+    /// The message in flight was answered.
+    mutating func answered(
+        _ answer: HubAnswer,
+        nowMilliseconds: Int64,
+        using generator: inout some RandomNumberGenerator
+    ) -> Outcome {
+        let outgoing = queue[0]
+        let sentBefore = seqSentMax
+        noteSent()
+        if answer.isWorthRetrying {
+            return postpone(
+                retryAfterSeconds: answer.retryAfterSeconds,
+                reason: reason(answer),
+                nowMilliseconds: nowMilliseconds,
+                using: &generator
+            )
+        }
+        backoff.reset()
+        switch outgoing.content {
+        case .registration:
+            return answeredRegistration(answer, seqSent: sentBefore)
+        case .telemetry(let update):
+            return answeredUpdate(answer, outgoing, status: update.status)
+        case .completion:
+            return answeredUpdate(answer, outgoing, status: .completed)
+        }
+    }
+
+    private mutating func answeredRegistration(_ answer: HubAnswer, seqSent: Int64) -> Outcome {
+        if answer.isSuccess {
+            // More is stored than this run has sent: it is an earlier run's, whose end we have lost.
+            if let storedSeq = answer.storedSeq, storedSeq > seqSent, !hasPassedRepeat {
+                hasPassedRepeat = true
+                return change(
+                    to: max(attempt, answer.attempt ?? attempt) + 1,
+                    reason: "the hub knows this attempt from an earlier run (stored_seq \(storedSeq))"
+                )
+            }
+            return .delivered(queue.removeFirst(), jobStatus: answer.jobStatus)
+        }
+        if answer.status == 409 {
+            if answer.jobStatus == ReportedStatus.completed.rawValue {
+                return refuse("the job is already completed on the hub; use another --job-id")
+            }
+            if let stored = answer.attempt, stored > attempt, !hasPassedConflict {
+                hasPassedConflict = true
+                return change(to: stored + 1, reason: "the hub already knows attempt \(stored)")
+            }
+            return refuse(
+                "the hub has this job with other content (\(reason(answer))); use another --job-id, or a higher "
+                    + "--attempt"
+            )
+        }
+        // A hub without this route, or one that wants other columns: its answers to telemetry will tell.
+        canRegister = false
+        return .dropped(queue.removeFirst(), reason: reason(answer))
+    }
+
+    private mutating func answeredUpdate(
+        _ answer: HubAnswer,
+        _ outgoing: Outgoing,
+        status: ReportedStatus
+    ) -> Outcome {
+        if answer.command == .cancel, status != .cancelled {
+            return .jobCancelled(queue.removeFirst())
+        }
+        if answer.isSuccess { return .delivered(queue.removeFirst(), jobStatus: answer.jobStatus) }
+        let isUnregistered = answer.status == 404 || (answer.status == 409 && answer.command == .register)
+        if isUnregistered, canRegister, !outgoing.hasRegisteredAgain {
+            queue[0].hasRegisteredAgain = true
+            queue.insert(Outgoing(content: .registration), at: 0)
+            return .registersFirst(outgoing, reason: reason(answer))
+        }
+        // The job ended with exactly this: the hub has it already.
+        if answer.status == 409, answer.jobStatus == status.rawValue {
+            return .delivered(queue.removeFirst(), jobStatus: answer.jobStatus)
+        }
+        return .dropped(queue.removeFirst(), reason: reason(answer))
+    }
+
+    private mutating func postpone(
+        retryAfterSeconds: Int?,
+        reason: String,
+        nowMilliseconds: Int64,
+        using generator: inout some RandomNumberGenerator
+    ) -> Outcome {
+        let delay = backoff.next(retryAfterSeconds: retryAfterSeconds, using: &generator)
+        notBeforeMilliseconds = nowMilliseconds + delay
+        return .postponed(queue[0], untilMilliseconds: notBeforeMilliseconds, reason: reason)
+    }
+
+    private mutating func change(to newAttempt: Int64, reason: String) -> Outcome {
+        attempt = newAttempt
+        return .changesAttempt(newAttempt, reason: reason)
+    }
+
+    private mutating func refuse(_ reason: String) -> Outcome {
+        queue = []
+        return .jobRefused(reason: reason)
+    }
+
+    /// Whether answered or not, the hub may have stored what was in flight.
+    private mutating func noteSent() {
+        if case .telemetry(let update) = queue[0].content { seqSentMax = max(seqSentMax, update.seq) }
+    }
+
+    private func reason(_ answer: HubAnswer) -> String {
+        answer.excerpt.isEmpty ? "HTTP \(answer.status)" : "HTTP \(answer.status): \(answer.excerpt)"
+    }
+}

@@ -1,0 +1,97 @@
+/// Turns events and counters into messages: numbers them, paces progress, measures speed. Pure.
+struct ReportDesk {
+    var delivery: Delivery
+    /// The newest `seq` that was given out.
+    private(set) var lastSeq: Int64 = 0
+    private var cadence: Cadence
+    private var window = SpeedWindow()
+    private var phase = Phase.snapshot
+    private var hasEnded = false
+
+    init(attempt: Int64, intervalMilliseconds: Int64) {
+        delivery = Delivery(attempt: attempt)
+        delivery.add(Outgoing(content: .registration))
+        cadence = Cadence(intervalMilliseconds: intervalMilliseconds)
+    }
+
+    /// How long nothing is to be done if no event comes.
+    func waitMilliseconds(nowMilliseconds: Int64, tickMilliseconds: Int) -> Int {
+        guard let nextAt = delivery.nextAtMilliseconds else { return tickMilliseconds }
+        return nextAt <= nowMilliseconds ? 0 : min(tickMilliseconds, Int(nextAt - nowMilliseconds))
+    }
+
+    /// Makes a message of an event. Nothing follows the end of the job.
+    mutating func note(_ event: ReportEvent, nowMilliseconds: Int64) {
+        guard !hasEnded else { return }
+        measure(event.progress, nowMilliseconds: nowMilliseconds)
+        let status: ReportedStatus
+        var error: String?
+        switch event.kind {
+        case .completion(let diskIndex, let changeID, let bytes):
+            delivery.add(
+                Outgoing(content: .completion(diskIndex: diskIndex, changeID: changeID, bytes: bytes))
+            )
+            return
+        case .phase, .diskCompleted: status = .running
+        case .completed: status = .completed
+        case .cancelled: status = .cancelled
+        case .failed(let reason):
+            status = .failed
+            error = reason
+        }
+        hasEnded = status != .running
+        add(
+            event.progress,
+            status: status,
+            error: error,
+            nowMilliseconds: nowMilliseconds,
+            wallMilliseconds: event.atMilliseconds
+        )
+    }
+
+    /// Looks at the counters, and makes a progress message where one is due.
+    mutating func tick(_ progress: JobProgress, nowMilliseconds: Int64, wallMilliseconds: Int64) {
+        guard !hasEnded else { return }
+        measure(progress, nowMilliseconds: nowMilliseconds)
+        guard cadence.due(percent: progress.percent, nowMilliseconds: nowMilliseconds) != nil else { return }
+        add(
+            progress,
+            status: .running,
+            isProgress: true,
+            nowMilliseconds: nowMilliseconds,
+            wallMilliseconds: wallMilliseconds
+        )
+    }
+
+    private mutating func measure(_ progress: JobProgress, nowMilliseconds: Int64) {
+        if progress.phase != phase {
+            phase = progress.phase
+            window.reset()
+        }
+        window.add(moved: progress.moved, nowMilliseconds: nowMilliseconds)
+    }
+
+    private mutating func add(
+        _ progress: JobProgress,
+        status: ReportedStatus,
+        error: String? = nil,
+        isProgress: Bool = false,
+        nowMilliseconds: Int64,
+        wallMilliseconds: Int64
+    ) {
+        lastSeq += 1
+        let isTransferring = status == .running && progress.phase == .transferring
+        let update = TelemetryUpdate(
+            seq: lastSeq,
+            status: status,
+            progress: progress,
+            speed: status == .running ? (isTransferring ? window.bytesPerSecond : nil) : 0,
+            etaSeconds: isTransferring
+                ? window.etaSeconds(dataToGo: progress.dataToGo) : (status == .completed ? 0 : nil),
+            error: error,
+            atMilliseconds: wallMilliseconds
+        )
+        delivery.add(Outgoing(content: .telemetry(update), isProgress: isProgress))
+        cadence.noteMessage(percent: progress.percent, nowMilliseconds: nowMilliseconds)
+    }
+}

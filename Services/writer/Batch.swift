@@ -1,0 +1,75 @@
+import Database
+import JobModel
+
+/// Applies a batch's messages to the jobs that were read, one by one in the order of their arrival. Pure.
+struct Batch {
+    /// What a batch makes of the jobs, and what its clients are told once that is committed.
+    struct Outcome {
+        /// What to store, ascending by job id.
+        var changes: [JobChange]
+        /// An answer per item, in the items' order.
+        var answers: [Answer]
+        /// Disk entries that named disks which the job does not have.
+        var ignoredDiskCount: Int
+    }
+
+    /// The ids of the items' jobs, each once, in the order in which rows are locked.
+    static func jobIDs(_ items: some Sequence<LaneItem>) -> [JobID] {
+        Set(items.map(\.message.jobID)).sorted()
+    }
+
+    /// Applies the rules.
+    ///
+    /// - Parameters:
+    ///   - items: the messages, in the order of their arrival.
+    ///   - stored: the jobs as they were read under lock.
+    ///   - nowMilliseconds: the monotonic time of this machine.
+    /// - Returns: what to store and what to answer after the commit.
+    static func apply(_ items: [LaneItem], to stored: [JobID: Job], nowMilliseconds: Int64) -> Outcome {
+        var jobs: [JobID: Job] = stored
+        var ages: [JobID: Int64] = [:]
+        var events: [JobID: [StatusChange]] = [:]
+        var repositories: [JobID: String] = [:]
+        var answers: [Answer] = []
+        answers.reserveCapacity(items.count)
+        var ignored = 0
+        for item in items {
+            let id = item.message.jobID
+            let effect = Job.apply(item.message, to: &jobs[id])
+            answers.append(effect.answer)
+            ignored += effect.ignoredDiskCount
+            if effect.isContact {
+                let age = max(0, nowMilliseconds - item.receivedMilliseconds)
+                ages[id] = min(ages[id] ?? age, age)
+            }
+            if !effect.changes.isEmpty { events[id, default: []] += effect.changes }
+            if case .registration(let registration) = item.message, effect.answer.verdict == .created {
+                repositories[id] = registration.repositoryID
+            }
+        }
+        let changes = jobs.keys.sorted().compactMap { id -> JobChange? in
+            guard let after = jobs[id] else { return nil }
+            let change = JobChange(
+                before: stored[id],
+                after: after,
+                contactAgeMilliseconds: ages[id],
+                events: events[id] ?? [],
+                repositoryID: repositories[id]
+            )
+            return change.isEmpty ? nil : change
+        }
+        return Outcome(changes: changes, answers: answers, ignoredDiskCount: ignored)
+    }
+
+    /// The first items whose jobs fit into one transaction.
+    static func prefix(_ items: ArraySlice<LaneItem>, jobCountMax: Int) -> ArraySlice<LaneItem> {
+        var ids: Set<JobID> = []
+        var end = items.startIndex
+        for item in items {
+            if !ids.contains(item.message.jobID), ids.count == jobCountMax { break }
+            ids.insert(item.message.jobID)
+            end += 1
+        }
+        return items[..<end]
+    }
+}

@@ -1,0 +1,152 @@
+import Database
+import DatabaseKit
+import JobModel
+import Logging
+import Metrics
+import Threading
+
+/// Stores batches: one transaction each, repeated where others were in the way, halved where a message is at fault.
+final class Committer {
+    /// How often a transaction that others were in the way of is repeated.
+    private static let triesMax = 10
+
+    private let session: Session
+    private let logger: Logger
+    private let repeats = Counter(label: "sendense_writer_transactions_repeated_total")
+    private let rejected = Counter(label: "sendense_writer_messages_rejected_total")
+    private let ignoredDisks = Counter(label: "sendense_writer_disk_entries_ignored_total")
+    private let commits = Metrics.Timer(label: "sendense_writer_commit_seconds")
+    private let batchSizes = Recorder(label: "sendense_writer_batch_messages")
+    private var log: RoundLog
+
+    init(_ session: Session, logger: Logger) {
+        self.session = session
+        self.logger = logger
+        log = RoundLog(logger: logger)
+    }
+
+    /// Stores the items' messages and gives each the answer that it would have got alone.
+    func commit(_ items: [LaneItem]) -> [Answer] {
+        var tries = 0
+        while true {
+            tries += 1
+            guard let connection = session.connection() else { return unavailable(items) }
+            do throws(DatabaseError) {
+                let answers = try transact(connection, items)
+                session.succeeded()
+                return answers
+            } catch {
+                repeats.increment()
+                switch error.kind {
+                case .retry, .duplicateKey:
+                    // A row that another writer made meanwhile is found by the next look; one that is only
+                    // taken for the same by the collation never is.
+                    guard tries < Self.triesMax else {
+                        return error.kind == .duplicateKey ? split(items, error) : unavailable(items, error)
+                    }
+                case .connectionLost:
+                    // Whether a lost COMMIT took place nobody knows: repeating it is harmless by the rules.
+                    guard tries < 2 else { return unavailable(items, error) }
+                case .refused, .missingParent, .missingColumn:
+                    return split(items, error)
+                case .readOnly, .outOfSpace, .accessDenied, .schemaMismatch, .serverTrouble:
+                    return unavailable(items, error)
+                }
+            }
+        }
+    }
+
+    /// Says what was committed, at most once a second; called when there is nothing else to do.
+    func idle() { log.flush(nowMilliseconds: MonotonicClock.nowMilliseconds) }
+
+    private func transact(_ connection: Connection, _ items: [LaneItem]) throws(DatabaseError) -> [Answer] {
+        let start = MonotonicClock.nowNanoseconds
+        let outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
+            let store = JobStore(connection)
+            let stored = try store.lock(Batch.jobIDs(items))
+            let outcome = Batch.apply(items, to: stored, nowMilliseconds: MonotonicClock.nowMilliseconds)
+            try store.store(outcome.changes)
+            return outcome
+        }
+        let nanoseconds = MonotonicClock.nowNanoseconds - start
+        commits.recordNanoseconds(nanoseconds)
+        batchSizes.record(items.count)
+        ignoredDisks.increment(by: outcome.ignoredDiskCount)
+        announce(outcome.changes)
+        log.committed(
+            jobCount: outcome.changes.count,
+            updateCount: items.count,
+            nanoseconds: nanoseconds,
+            nowMilliseconds: MonotonicClock.nowMilliseconds
+        )
+        return outcome.answers
+    }
+
+    /// One poisoned message must not hold up the others: halve until it stands alone.
+    private func split(_ items: [LaneItem], _ error: DatabaseError) -> [Answer] {
+        guard items.count > 1 else {
+            rejected.increment()
+            logger.warning(
+                "the database refuses a message",
+                metadata: ["job_id": "\(items.first?.message.jobID.rawValue ?? "")", "error": "\(error)"]
+            )
+            return items.map { _ in Answer(.rejected, detail: "The database refuses it: \(error.message)") }
+        }
+        let middle = items.count / 2
+        return commit(Array(items[..<middle])) + commit(Array(items[middle...]))
+    }
+
+    private func unavailable(_ items: [LaneItem], _ error: DatabaseError? = nil) -> [Answer] {
+        if let error { session.failed(error) }
+        return items.map { _ in Answer(.unavailable, detail: "The database cannot be used now; try again.") }
+    }
+
+    private func announce(_ changes: [JobChange]) {
+        for change in changes where change.after.status == .completed && change.before?.status != .completed {
+            let job = change.after
+            logger.info(
+                "Aggregated bytes_transferred",
+                metadata: [
+                    "job_id": "\(job.id)", "bytes_transferred": "\(job.bytes)", "total_bytes": "\(job.total)",
+                    "disks": "\(job.disks.count)",
+                ]
+            )
+        }
+    }
+}
+
+/// Sums up commit rounds for the log: a line at most once a second, whatever the load.
+struct RoundLog {
+    private static let pauseMilliseconds: Int64 = 1000
+
+    private let logger: Logger
+    private var jobCount = 0
+    private var updateCount = 0
+    private var nanoseconds: Int64 = 0
+    private var lastMilliseconds: Int64 = 0
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    /// Notes one commit.
+    mutating func committed(jobCount: Int, updateCount: Int, nanoseconds: Int64, nowMilliseconds: Int64) {
+        self.jobCount += jobCount
+        self.updateCount += updateCount
+        self.nanoseconds += nanoseconds
+        flush(nowMilliseconds: nowMilliseconds)
+    }
+
+    /// Writes what is noted, if the last line is a second old.
+    mutating func flush(nowMilliseconds: Int64) {
+        guard updateCount > 0, nowMilliseconds - lastMilliseconds >= Self.pauseMilliseconds else { return }
+        logger.info(
+            "Telemetry received and processed",
+            metadata: [
+                "jobs": "\(jobCount)", "updates": "\(updateCount)", "commit_ms": "\(nanoseconds / 1_000_000)",
+            ]
+        )
+        lastMilliseconds = nowMilliseconds
+        (jobCount, updateCount, nanoseconds) = (0, 0, 0)
+    }
+}

@@ -1,0 +1,25 @@
+import JobModel
+import Synchronization
+
+/// All lanes of a writer: a job's messages always go into the same one, so their order is kept.
+final class LaneSet: Sendable {
+    private let lanes = Mutex<[Lane]>([])
+
+    /// Receiver and lanes need one another; the lanes come second.
+    func open(_ lanes: [Lane]) { self.lanes.withLock { $0 = lanes } }
+
+    /// The lanes.
+    var all: [Lane] { lanes.withLock { $0 } }
+
+    /// Puts an item into its job's lane. false if that is full or closed.
+    func put(_ item: LaneItem) -> Bool {
+        let lanes = all
+        guard !lanes.isEmpty else { return false }
+        return lanes[Int(Self.hash(item.message.jobID) % UInt64(lanes.count))].put(item)
+    }
+
+    /// FNV-1a over the id's bytes: the same in every run and every writer.
+    static func hash(_ id: JobID) -> UInt64 {
+        id.rawValue.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+}

@@ -1,0 +1,191 @@
+import JobModel
+import Logging
+import MessageBus
+import Metrics
+import ServiceKit
+import ServiceLifecycle
+import Synchronization
+import Threading
+import Wire
+
+/// One message on its way through a lane.
+struct LaneItem: Sendable {
+    /// The ZeroMQ address of the ingest that waits for the verdict.
+    var sender: [UInt8]
+    /// The message's id at that ingest.
+    var messageID: UInt64
+    /// What the client told.
+    var message: JobMessage
+    /// When the door received it, by this machine's monotonic clock.
+    var receivedMilliseconds: Int64
+}
+
+/// Owns the ROUTER socket on a thread of its own: envelopes in and to the lanes, answers out.
+final class Receiver: Sendable {
+    /// The most answers in one ZeroMQ message.
+    private static let batchCountMax = 512
+
+    private let endpoint: String
+    private let health: Health
+    private let logger: Logger
+    private let outbox = Mutex<[(sender: [UInt8], answer: AnswerEnvelope)]>([])
+    private let wakeup = Wakeup()
+    private let isStopping = Atomic<Bool>(false)
+    private let lanes: @Sendable (LaneItem) -> Bool
+
+    private let received = Counter(label: "sendense_writer_messages_received_total")
+    private let malformed = Counter(label: "sendense_writer_batches_malformed_total")
+    private let shed = Counter(label: "sendense_writer_messages_shed_total")
+    private let undelivered = Counter(label: "sendense_writer_answers_undelivered_total")
+
+    /// Creates the receiver.
+    ///
+    /// - Parameters:
+    ///   - endpoint: where ingests connect to.
+    ///   - health: the writer's health.
+    ///   - logger: the writer's logger.
+    ///   - lanes: puts an item into its lane; false if that is full or closed.
+    init(
+        endpoint: String,
+        health: Health,
+        logger: Logger,
+        lanes: @escaping @Sendable (LaneItem) -> Bool
+    ) {
+        self.endpoint = endpoint
+        self.health = health
+        self.logger = logger
+        self.lanes = lanes
+    }
+
+    /// Sends answers to whom they belong; from any thread.
+    func answer(_ answers: [(sender: [UInt8], answer: AnswerEnvelope)]) {
+        outbox.withLock { $0 += answers }
+        wakeup.signal()
+    }
+
+    /// The receiver as a service.
+    ///
+    /// - Throws: `SettingsError` while running, if the endpoint cannot be bound.
+    func service() -> ReceiverService { ReceiverService(receiver: self) }
+
+    fileprivate func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        wakeup.signal()
+    }
+
+    fileprivate func run() throws(BusError) {
+        let context = BusContext()
+        let socket = try RouterSocket(context, bind: endpoint)
+        logger.info("waiting for ingests", metadata: ["endpoint": "\(socket.endpoint)"])
+        health.ready("bus")
+        while true {
+            wakeup.clear()
+            let isLast = isStopping.load(ordering: .relaxed)
+            try send(socket)
+            try receive(socket)
+            if isLast {
+                try send(socket)
+                // Closing drops what is not on the wire yet; the last answers get a moment to get there.
+                socket.wait(or: wakeup, milliseconds: 50)
+                return
+            }
+            socket.wait(or: wakeup, milliseconds: 500)
+        }
+    }
+
+    private func receive(_ socket: borrowing RouterSocket) throws(BusError) {
+        // Answers wait while messages are taken in, so a flood is taken in portions.
+        for _ in 0..<64 {
+            guard let frame = try socket.receive() else { return }
+            let batch: EnvelopeBatch
+            do {
+                batch = try EnvelopeBatch(decoding: frame.bytes)
+            } catch {
+                malformed.increment()
+                logger.warning("a batch could not be read", metadata: ["error": "\(error)"])
+                continue
+            }
+            take(batch, from: frame.sender)
+            // An ingest that has nothing to say asks whether we live.
+            if batch.envelopes.isEmpty, batch.refused.isEmpty { try send([], to: frame.sender, socket) }
+        }
+        wakeup.signal()
+    }
+
+    private func take(_ batch: EnvelopeBatch, from sender: [UInt8]) {
+        let now = MonotonicClock.nowMilliseconds
+        received.increment(by: batch.envelopes.count)
+        var refusals: [(sender: [UInt8], answer: AnswerEnvelope)] = []
+        for envelope in batch.envelopes {
+            let item = LaneItem(
+                sender: sender,
+                messageID: envelope.messageID,
+                message: envelope.message,
+                receivedMilliseconds: now - Int64(envelope.ageMilliseconds)
+            )
+            guard !lanes(item) else { continue }
+            shed.increment()
+            let answer = Answer(.unavailable, detail: "The writer has too much to do; try again.")
+            refusals.append((sender, AnswerEnvelope(messageID: envelope.messageID, answer: answer)))
+        }
+        for refused in batch.refused {
+            let answer = Answer(.rejected, detail: refused.reason)
+            refusals.append((sender, AnswerEnvelope(messageID: refused.messageID, answer: answer)))
+        }
+        if !refusals.isEmpty { answer(refusals) }
+    }
+
+    private func send(_ socket: borrowing RouterSocket) throws(BusError) {
+        let answers = outbox.withLock { outbox in
+            var taken: [(sender: [UInt8], answer: AnswerEnvelope)] = []
+            swap(&taken, &outbox)
+            return taken
+        }
+        for (sender, entries) in Dictionary(grouping: answers, by: \.sender) {
+            for start in stride(from: 0, to: entries.count, by: Self.batchCountMax) {
+                let part = entries[start..<min(start + Self.batchCountMax, entries.count)]
+                try send(part.map(\.answer), to: sender, socket)
+            }
+        }
+    }
+
+    private func send(
+        _ answers: [AnswerEnvelope],
+        to sender: [UInt8],
+        _ socket: borrowing RouterSocket
+    ) throws(BusError) {
+        do {
+            guard try !socket.send(AnswerBatch(answers: answers).encoded(), to: sender) else { return }
+        } catch let error as BusError where error.code != .unreachable {
+            throw error
+        } catch {
+            // The ingest is gone, or the answer makes no message: its client was or will be told to try again.
+            logger.debug("answers could not be delivered", metadata: ["error": "\(error)"])
+        }
+        undelivered.increment(by: answers.count)
+    }
+}
+
+/// Runs the receiver on its thread, and ends with its error.
+struct ReceiverService: Service {
+    fileprivate let receiver: Receiver
+
+    func run() async throws {
+        let failure = Mutex<BusError?>(nil)
+        let thread = DedicatedThread(name: "receiver") {
+            do throws(BusError) {
+                try receiver.run()
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        await withGracefulShutdownHandler {
+            await thread.ended()
+        } onGracefulShutdown: {
+            receiver.stop()
+        }
+        if let error = failure.withLock({ $0 }) {
+            throw SettingsError("--writer-bind (SENDENSE_WRITER_BIND): \(error)")
+        }
+    }
+}

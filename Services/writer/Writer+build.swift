@@ -1,0 +1,43 @@
+import JobModel
+import Logging
+import ServiceKit
+import ServiceLifecycle
+import Threading
+
+/// The writer's object graph. Services are shut down in reverse order: the lanes finish their work while the
+/// receiver still delivers their answers.
+func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any Service] {
+    let laneNumbers = Array(0..<settings.laneCount)
+    let health = Health(waitingFor: ["bus", "tables"] + laneNumbers.map { Lane.part($0) })
+    let migrated = Latch()
+    let lanes = LaneSet()
+    let receiver = Receiver(
+        endpoint: settings.bind,
+        health: health,
+        logger: runner.logger
+    ) { item in lanes.put(item) }
+    lanes.open(
+        laneNumbers.map { number in
+            Lane(
+                number: number,
+                settings: settings,
+                health: health,
+                logger: runner.logger,
+                migrated: migrated
+            ) { answers in receiver.answer(answers) }
+        }
+    )
+    let admin = AdminServer(
+        address: settings.admin,
+        health: health,
+        registry: runner.registry,
+        logger: runner.logger
+    )
+    let migration = Migration.service(
+        settings.database,
+        health: health,
+        logger: runner.logger,
+        migrated: migrated
+    )
+    return [admin, receiver.service(), migration] + lanes.all.map { $0.service() }
+}

@@ -1,0 +1,45 @@
+import Database
+import DatabaseKit
+import ServiceKit
+
+/// What the writer can be told.
+struct WriterSettings: Sendable {
+    /// The ZeroMQ endpoint that ingests connect to.
+    var bind: String
+    /// Where the admin endpoints listen.
+    var admin: (host: String, port: Int)
+    /// How many lanes, each with a thread and a connection of its own.
+    var laneCount: Int
+    /// The most messages that wait in one lane; more are answered `unavailable` at once.
+    var laneMessageCountMax: Int
+    /// Milliseconds that a lane with little to do waits for company.
+    var lingerMilliseconds: Int
+    /// The database.
+    var database: DatabaseSettings
+
+    static let declared: [Setting] =
+        [
+            Setting("writer.bind", default: "tcp://127.0.0.1:5590", help: "ZeroMQ endpoint for the ingests"),
+            Setting(
+                "writer.admin",
+                default: "127.0.0.1:9590",
+                help: "HOST:PORT of /livez, /readyz and /metrics"
+            ),
+            Setting("writer.lanes", default: "2", help: "lanes, each with a database connection of its own"),
+            Setting("writer.queue", default: "32768", help: "messages that may wait in one lane"),
+            Setting(
+                "writer.linger",
+                default: "20",
+                help: "milliseconds that a lane with little to do waits for more"
+            ),
+        ] + .database
+
+    init(_ settings: Settings) throws(SettingsError) {
+        bind = try settings.string("writer.bind")
+        admin = try settings.address("writer.admin")
+        laneCount = try settings.int("writer.lanes", in: 1...64)
+        laneMessageCountMax = try settings.int("writer.queue", in: 1...10_000_000)
+        lingerMilliseconds = try settings.int("writer.linger", in: 0...1000)
+        database = try DatabaseSettings(settings)
+    }
+}

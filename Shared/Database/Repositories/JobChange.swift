@@ -1,0 +1,60 @@
+public import JobModel
+
+/// What a transaction makes of one job: as it was read, as it is to be stored.
+public struct JobChange: Sendable {
+    /// The job as it was read under lock. nil: it is new.
+    public var before: Job?
+    /// The job as it is to be stored.
+    public var after: Job
+    /// Milliseconds since the newest sign of life in this transaction. nil: there was none.
+    public var contactAgeMilliseconds: Int64?
+    /// Changes of status to keep, in order.
+    public var events: [StatusChange]
+    /// Where the backup of a new job goes. nil: not told.
+    public var repositoryID: String?
+
+    /// Creates a change from its parts.
+    public init(
+        before: Job?,
+        after: Job,
+        contactAgeMilliseconds: Int64? = nil,
+        events: [StatusChange] = [],
+        repositoryID: String? = nil
+    ) {
+        self.before = before
+        self.after = after
+        self.contactAgeMilliseconds = contactAgeMilliseconds
+        self.events = events
+        self.repositoryID = repositoryID
+    }
+
+    /// Whether there is anything to store.
+    public var isEmpty: Bool { before == after && contactAgeMilliseconds == nil && events.isEmpty }
+
+    /// How a column that holds a time is to change.
+    enum Stamp: Int64 {
+        case keep = 0
+        case now = 1
+        case clear = 2
+    }
+
+    /// `started_at`: a new attempt starts now; so does a job that was only pending.
+    var startedStamp: Stamp {
+        guard let before, before.attempt == after.attempt else { return .now }
+        return before.status == .pending && after.status != .pending ? .now : .keep
+    }
+
+    /// `completed_at`: set at the end, whatever the end; cleared where the end is taken back.
+    var completedStamp: Stamp {
+        guard Self.isEnded(after.status) else { return .clear }
+        guard let before, before.attempt == after.attempt, before.status == after.status else { return .now }
+        return .keep
+    }
+
+    static func isEnded(_ status: JobStatus) -> Bool {
+        switch status {
+        case .completed, .failed, .cancelled: true
+        case .pending, .running, .stalled: false
+        }
+    }
+}

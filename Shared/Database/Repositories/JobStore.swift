@@ -1,0 +1,205 @@
+public import JobModel
+
+/// The jobs of one connection: read under lock, stored in the same transaction.
+///
+/// Locks are taken in one order everywhere: jobs before disks, each by id.
+public struct JobStore {
+    /// The most jobs of one transaction.
+    public static let jobCountMax = 512
+
+    private let connection: Connection
+
+    /// The jobs behind a connection.
+    public init(_ connection: Connection) {
+        self.connection = connection
+    }
+
+    /// Reads jobs and their disks and locks their rows until the transaction ends.
+    ///
+    /// - Parameter ids: at most `jobCountMax`, each once, ascending.
+    /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
+    ///   told apart: only the very same bytes count.
+    public func lock(_ ids: [JobID]) throws(DatabaseError) -> [JobID: Job] {
+        let parameters = Self.padded(ids)
+        let marks = Array(repeating: "?", count: parameters.count).joined(separator: ",")
+        var jobs: [JobID: Job] = [:]
+        let wanted = Set(ids)
+        for row in try connection.prepare(Self.lockJobs(marks)).query(parameters) {
+            guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
+            jobs[job.id] = job
+        }
+        guard !jobs.isEmpty else { return jobs }
+        let found = Self.padded(jobs.keys.sorted())
+        let foundMarks = Array(repeating: "?", count: found.count).joined(separator: ",")
+        for row in try connection.prepare(Self.lockDisks(foundMarks)).query(found) {
+            guard let id = JobID(try row.text(0)) else { continue }
+            jobs[id]?.disks.append(try Self.disk(row))
+        }
+        return jobs
+    }
+
+    /// Stores what the rules made of the jobs.
+    ///
+    /// - Parameter changes: ascending by id.
+    /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
+    ///   the transaction.
+    public func store(_ changes: [JobChange]) throws(DatabaseError) {
+        let changes = changes.filter { !$0.isEmpty }
+        for change in changes where change.before == nil { try insert(change) }
+        try updateJobs(changes.filter { $0.before != nil })
+        try storeDisks(changes)
+        try insertEvents(changes)
+    }
+
+    private func insert(_ change: JobChange) throws(DatabaseError) {
+        let job = change.after
+        try connection.prepare(
+            """
+            INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase,
+              bytes_transferred, total_bytes, transfer_speed_bps, eta_seconds, progress_percent, attempt,
+              telemetry_seq, presumed, started_at, last_telemetry_at, last_contact_ms)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, 0, NOW(),
+              IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL))
+            """
+        ).execute([
+            .text(job.id.rawValue), .text(job.vmName), Value(change.repositoryID),
+            .text(job.backupType.rawValue), .text(job.status.rawValue), .text(job.phase),
+            .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
+            .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
+            .int(change.contactAgeMilliseconds == nil ? 0 : 1),
+            .int((change.contactAgeMilliseconds ?? 0) * 1000),
+            .int(change.contactAgeMilliseconds == nil ? 0 : 1),
+            .int(change.contactAgeMilliseconds ?? 0),
+        ])
+    }
+
+    private func updateJobs(_ changes: [JobChange]) throws(DatabaseError) {
+        guard !changes.isEmpty else { return }
+        let jobs = changes.map(\.after)
+        let ages = changes.map(\.contactAgeMilliseconds)
+        let micros = ages.map { $0.map { $0 * 1000 } }
+        try connection.prepare(Self.updateJob).executeBulk(
+            [
+                .texts(jobs.map(\.backupType.rawValue)), .texts(jobs.map(\.status.rawValue)),
+                .texts(jobs.map(\.phase)), .ints(jobs.map(\.bytes)), .ints(jobs.map(\.total)),
+                .ints(jobs.map(\.speed)), .ints(jobs.map { $0.etaSeconds.map(Int64.init) }),
+                .ints(jobs.map { Int64($0.percentHundredths) }), .texts(jobs.map(\.errorMessage)),
+                .ints(jobs.map { $0.isPresumed ? 1 : 0 }), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
+                .ints(jobs.map { $0.clockKey?.milliseconds }),
+                .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
+                .ints(changes.map(\.startedStamp.rawValue)), .ints(changes.map(\.completedStamp.rawValue)),
+                .ints(changes.map(\.completedStamp.rawValue)), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
+                .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
+                .ints(ages), .ints(ages), .ints(ages), .texts(jobs.map(\.id.rawValue)),
+            ],
+            rowCount: changes.count
+        )
+    }
+
+    private func storeDisks(_ changes: [JobChange]) throws(DatabaseError) {
+        var inserts: [DiskRow] = []
+        var updates: [DiskRow] = []
+        for change in changes {
+            let before = change.before?.disks ?? []
+            for disk in change.after.disks {
+                guard let old = before.first(where: { $0.index == disk.index }) else {
+                    inserts.append(DiskRow(change.after, disk, before: nil, isNewAttempt: true))
+                    continue
+                }
+                let isNewAttempt = change.before?.attempt != change.after.attempt
+                guard old != disk || isNewAttempt else { continue }
+                updates.append(DiskRow(change.after, disk, before: old, isNewAttempt: isNewAttempt))
+            }
+            let kept = Set(change.after.disks.map(\.index))
+            for gone in before where !kept.contains(gone.index) {
+                try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
+                    .execute([.text(change.after.id.rawValue), .int(Int64(gone.index))])
+            }
+        }
+        try insertDisks(inserts)
+        try updateDisks(updates)
+    }
+
+    private func insertDisks(_ rows: [DiskRow]) throws(DatabaseError) {
+        guard !rows.isEmpty else { return }
+        try connection.prepare(
+            """
+            INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
+              bytes_transferred, progress_percent)
+            VALUES (?, ?, ?, ?, ?, ?, ? / 100)
+            """
+        ).executeBulk(
+            [
+                .texts(rows.map(\.jobID)), .ints(rows.map { Int64($0.disk.index) }),
+                .ints(rows.map { Self.gibibytes($0.disk.total) }), .ints(rows.map(\.disk.total)),
+                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
+                .ints(rows.map { Int64($0.disk.percentHundredths) }),
+            ],
+            rowCount: rows.count
+        )
+    }
+
+    private func updateDisks(_ rows: [DiskRow]) throws(DatabaseError) {
+        guard !rows.isEmpty else { return }
+        try connection.prepare(Self.updateDisk).executeBulk(
+            [
+                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map { Self.gibibytes($0.disk.total) }),
+                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map(\.disk.total)),
+                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
+                .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
+                .texts(rows.map(\.disk.errorMessage)), .ints(rows.map(\.completedStamp.rawValue)),
+                .ints(rows.map(\.completedStamp.rawValue)), .texts(rows.map(\.jobID)),
+                .ints(rows.map { Int64($0.disk.index) }),
+            ],
+            rowCount: rows.count
+        )
+    }
+
+    private func insertEvents(_ changes: [JobChange]) throws(DatabaseError) {
+        let events = changes.flatMap { change in change.events.map { (change.after.id.rawValue, $0) } }
+        guard !events.isEmpty else { return }
+        try connection.prepare(JobEvents.insert).executeBulk(
+            [
+                .texts(events.map(\.0)), .ints(events.map(\.1.attempt)),
+                .texts(events.map { $0.1.from?.rawValue }), .texts(events.map(\.1.to.rawValue)),
+                .texts(events.map(\.1.cause.rawValue)), .texts(events.map(\.1.evidence)),
+            ],
+            rowCount: events.count
+        )
+    }
+
+    /// Bytes rounded up to whole GiB; 0 while unknown.
+    private static func gibibytes(_ bytes: Int64?) -> Int64 {
+        guard let bytes, bytes > 0 else { return 0 }
+        return (bytes - 1) / (1 << 30) + 1
+    }
+
+    /// Ids as parameters, the last one repeated up to a few fixed counts, so that few statements are prepared.
+    private static func padded(_ ids: [JobID]) -> [Value] {
+        let count = [1, 8, 64, jobCountMax].first { $0 >= ids.count } ?? ids.count
+        var values = ids.map { Value.text($0.rawValue) }
+        if let last = values.last {
+            values += Array(repeating: last, count: count - values.count)
+        }
+        return values
+    }
+}
+
+/// One disk's row as it is to be stored.
+private struct DiskRow {
+    let jobID: String
+    let disk: Disk
+    let isTotalNew: Bool
+    let completedStamp: JobChange.Stamp
+
+    init(_ job: Job, _ disk: Disk, before: Disk?, isNewAttempt: Bool) {
+        jobID = job.id.rawValue
+        self.disk = disk
+        isTotalNew = before?.total != disk.total
+        if disk.status != .completed {
+            completedStamp = .clear
+        } else {
+            completedStamp = before?.status == .completed && !isNewAttempt ? .keep : .now
+        }
+    }
+}

@@ -1,0 +1,62 @@
+internal import Hummingbird
+public import Logging
+public import ServiceLifecycle
+
+/// The endpoints for operators: `/livez`, `/readyz`, `/metrics`. On loopback unless told otherwise.
+public struct AdminServer: Service {
+    private let host: String
+    private let port: Int
+    private let health: Health
+    private let registry: PrometheusRegistry
+    private let logger: Logger
+
+    /// Creates the server; it listens once it runs.
+    public init(
+        address: (host: String, port: Int),
+        health: Health,
+        registry: PrometheusRegistry,
+        logger: Logger
+    ) {
+        host = address.host
+        port = address.port
+        self.health = health
+        self.registry = registry
+        var logger = logger
+        // What it says on its own behalf is of no interest unless something is wrong.
+        logger.logLevel = max(logger.logLevel, .warning)
+        self.logger = logger
+    }
+
+    /// Serves until shutdown.
+    public func run() async throws {
+        let (health, registry) = (health, registry)
+        let router = Router()
+        router.get("/livez") { _, _ in "ok\n" }
+        router.get("/readyz") { _, _ -> Response in
+            let reasons = health.reasons
+            let body = reasons.isEmpty ? "ready\n" : reasons.joined(separator: "\n") + "\n"
+            return Self.text(body, status: reasons.isEmpty ? .ok : .serviceUnavailable)
+        }
+        router.get("/metrics") { _, _ in
+            Self.text(registry.exposition(), type: "text/plain; version=0.0.4; charset=utf-8")
+        }
+        let application = Application(
+            router: router,
+            configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            logger: logger
+        )
+        try await application.run()
+    }
+
+    private static func text(
+        _ body: String,
+        status: HTTPResponse.Status = .ok,
+        type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: type],
+            body: .init(byteBuffer: ByteBuffer(string: body))
+        )
+    }
+}

@@ -1,0 +1,35 @@
+internal import Synchronization
+
+/// Whether a service can do its work, and what is in its way.
+public final class Health: Sendable {
+    private let obstacles = Mutex<[String: String]>([:])
+
+    /// Creates one with the parts that have to report before the service is ready.
+    public init(waitingFor parts: [String]) {
+        obstacles.withLock { for part in parts { $0[part] = "starting" } }
+    }
+
+    /// The part can work.
+    ///
+    /// - Returns: whether it could not before.
+    @discardableResult
+    public func ready(_ part: String) -> Bool {
+        obstacles.withLock { $0.removeValue(forKey: part) != nil }
+    }
+
+    /// The part cannot work now.
+    ///
+    /// - Returns: whether it could before.
+    @discardableResult
+    public func obstructed(_ part: String, by reason: String) -> Bool {
+        obstacles.withLock { $0.updateValue(reason, forKey: part) == nil }
+    }
+
+    /// Whether every part can work.
+    public var isReady: Bool { obstacles.withLock { $0.isEmpty } }
+
+    /// What is in the way, by part: `database: connection refused`. Empty when ready.
+    public var reasons: [String] {
+        obstacles.withLock { $0.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" } }
+    }
+}

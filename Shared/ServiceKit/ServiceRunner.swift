@@ -1,0 +1,145 @@
+internal import FoundationEssentials
+internal import Glibc
+public import Logging
+internal import Logs
+internal import Metrics
+public import ServiceLifecycle
+internal import UnixSignals
+
+/// What each main shares: settings, logging, metrics, signals, exit codes.
+public struct ServiceRunner: Sendable {
+    /// The service's settings.
+    public let settings: Settings
+    /// The service's logger.
+    public let logger: Logger
+    /// The process's metrics.
+    public let registry: PrometheusRegistry
+
+    /// Runs a program: reads its settings, sets up logging and metrics, and hands over.
+    ///
+    /// Ends the process: 0 when all went well, 1 after a failure, 2 when a setting is wrong.
+    ///
+    /// - Parameters:
+    ///   - name: the program's name, as in `sendense-writer`.
+    ///   - summary: one line for `--help`.
+    ///   - subcommands: name and one line each; the first argument may name one.
+    ///   - declared: all that the program knows beside the common ones.
+    ///   - body: the program; gets the subcommand that was named, nil if none.
+    public static func main(
+        name: String,
+        summary: String,
+        subcommands: [(name: String, help: String)] = [],
+        settings declared: [Setting],
+        _ body: (ServiceRunner, String?) async throws -> Void
+    ) async -> Never {
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        let declared = .common + declared
+        if arguments.contains("--help") || arguments.contains("-h") {
+            print(help(name: name, summary: summary, subcommands: subcommands, settings: declared))
+            exit(0)
+        }
+        var subcommand: String?
+        if let first = arguments.first, !first.hasPrefix("-") {
+            guard subcommands.contains(where: { $0.name == first }) else {
+                let known = subcommands.map(\.name).joined(separator: ", ")
+                fail(
+                    name,
+                    "there is no subcommand \"\(first)\"\(known.isEmpty ? "" : "; there is \(known)")",
+                    code: 2
+                )
+            }
+            subcommand = first
+            arguments.removeFirst()
+        }
+        do {
+            let runner = try await ServiceRunner(name: name, declared: declared, arguments: arguments)
+            try await body(runner, subcommand)
+            exit(0)
+        } catch let error as SettingsError {
+            fail(name, "\(error)", code: 2)
+        } catch {
+            fail(name, "\(error)", code: 1)
+        }
+    }
+
+    private init(name: String, declared: [Setting], arguments: [String]) async throws {
+        settings = try await Settings(declared, arguments: arguments)
+        let levelText = try settings.string("log.level")
+        guard let level = Logger.Level(rawValue: levelText) else {
+            throw SettingsError(
+                "--log-level (SENDENSE_LOG_LEVEL) is \"\(levelText)\"; it must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
+        }
+        let formatText = try settings.string("log.format")
+        guard let format = LogFormat(rawValue: formatText) else {
+            throw SettingsError(
+                "--log-format (SENDENSE_LOG_FORMAT) is \"\(formatText)\"; it must be text or json"
+            )
+        }
+        Logs.bootstrap(format: format, level: level)
+        logger = Logger(label: name)
+        registry = PrometheusRegistry()
+        MetricsSystem.bootstrap(registry)
+        // A peer that closes its end is an error of one connection, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Runs services until one ends or SIGTERM or SIGINT comes; then shuts them down in reverse order.
+    public func run(_ services: [any Service]) async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map {
+                    ServiceGroupConfiguration.ServiceConfiguration(
+                        service: $0,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup
+                    )
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await group.run()
+    }
+
+    private static func fail(_ name: String, _ message: String, code: Int32) -> Never {
+        FileHandleText.writeToStandardError("\(name): \(message)\n")
+        exit(code)
+    }
+
+    private static func help(
+        name: String,
+        summary: String,
+        subcommands: [(name: String, help: String)],
+        settings: [Setting]
+    ) -> String {
+        var lines = [
+            "\(summary)", "",
+            "usage: \(name)\(subcommands.isEmpty ? "" : " [SUBCOMMAND]") [--setting value …]",
+        ]
+        if !subcommands.isEmpty {
+            lines += ["", "subcommands:"]
+            lines += subcommands.map { "  \(padded($0.name, 16)) \($0.help)" }
+        }
+        lines += ["", "settings (command line before environment before --config file before default):"]
+        for setting in settings {
+            let standard = setting.defaultValue.map { $0.isEmpty ? "" : " [\($0)]" } ?? ""
+            lines.append("  \(padded(setting.flag, 28)) \(setting.help)\(standard)")
+            let variable =
+                setting.isSecret ? "\(setting.variable) or \(setting.variable)_FILE" : setting.variable
+            lines.append("  \(padded("", 28)) \(variable)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+}
+
+private enum FileHandleText {
+    static func writeToStandardError(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+    }
+}

@@ -1,0 +1,45 @@
+/// One setting that a service knows: its name everywhere follows from its key.
+///
+/// `ingest.listen` is `--ingest-listen` on the command line, `SENDENSE_INGEST_LISTEN` in the environment and
+/// `{"ingest": {"listen": …}}` in the file. The command line wins over the environment, that over the file.
+public struct Setting: Sendable {
+    /// Words joined by dots.
+    public let key: String
+    /// The value where none is given. nil: there is none then.
+    public let defaultValue: String?
+    /// What it does, with its unit.
+    public let help: String
+    /// Never printed; may also come from the file that `…_FILE` names.
+    public let isSecret: Bool
+
+    /// Declares a setting.
+    public init(_ key: String, default defaultValue: String? = nil, isSecret: Bool = false, help: String) {
+        self.key = key
+        self.defaultValue = defaultValue
+        self.isSecret = isSecret
+        self.help = help
+    }
+
+    /// Its name on the command line.
+    public var flag: String { "--" + key.split(separator: ".").joined(separator: "-") }
+
+    /// Its name in the environment.
+    public var variable: String {
+        "SENDENSE_" + key.uppercased().map { $0 == "." || $0 == "-" ? "_" : String($0) }.joined()
+    }
+}
+
+extension [Setting] {
+    /// Settings that every service has.
+    public static var common: [Setting] {
+        [
+            Setting("config", help: "JSON file with settings"),
+            Setting(
+                "log.level",
+                default: "info",
+                help: "trace, debug, info, notice, warning, error or critical"
+            ),
+            Setting("log.format", default: "text", help: "text or json"),
+        ]
+    }
+}

@@ -1,0 +1,176 @@
+internal import JobModel
+
+extension TelemetryDecoder {
+    private static let reportNames = JSONNames<ReportField>()
+    private static let diskNames = JSONNames<DiskReportField>()
+    private static let errorNames = JSONNames<ErrorField>()
+    private static let statusWords = JSONNames<ReportedStatus>()
+    private static let diskStatusWords = JSONNames<ReportedDiskStatus>()
+    private static let percentHundredthsMax: Int64 = 10_000
+
+    /// Reads a telemetry message. A refused member leaves its default behind: the problem that it noted keeps
+    /// the message from being used.
+    static func readReport(
+        _ fields: inout FieldReader,
+        jobType: String,
+        jobID: JobID
+    ) throws(JSONFault) -> Report? {
+        guard var object = try fields.object() else { return nil }
+        var report = Report(jobID: jobID, status: .pending, phase: "", bytes: 0, total: nil)
+        while let field = try fields.reader.nextField(&object, of: reportNames) {
+            switch field {
+            case .jobID:
+                try fields.same(field, as: jobID.rawValue)
+            case .jobType:
+                try fields.same(field, as: jobType)
+            case .status:
+                report.status = try fields.word(field, of: statusWords) ?? .pending
+            case .phase:
+                let scalarCount = 0...Report.phaseScalarCountMax
+                report.phase = try fields.text(field, scalarCount: scalarCount, nullable: false) ?? ""
+            case .bytes:
+                report.bytes = try fields.integer(field, nullable: false) ?? 0
+            case .total:
+                report.total = try fields.integer(field, nullable: true)
+            case .speed:
+                report.speed = try fields.roundedDown(field, cap: nil)
+            case .eta:
+                report.etaSeconds = try fields.roundedDown(field, cap: Int64(Int32.max)).map(Int32.init)
+            case .percent:
+                let hundredths = try fields.roundedDown(field, timesTenTo: 2, cap: percentHundredthsMax)
+                report.percentHundredths = hundredths.map(Int32.init)
+            case .disks:
+                report.disks = try disks(&fields, field)
+            case .timestamp:
+                report.timestampMilliseconds = try fields.timestamp(field)
+            case .error:
+                report.error = try errorText(&fields, field)
+            case .attempt:
+                report.attempt = try fields.integer(field, in: attempts, nullable: true)
+            case .seq:
+                report.seq = try fields.integer(field, in: 1...Int64.max, nullable: true)
+            }
+        }
+        fields.refuseMissing(ReportField.required, of: reportNames, in: object)
+        return report
+    }
+}
+
+// MARK: - Disks
+
+extension TelemetryDecoder {
+    private static func disks(
+        _ fields: inout FieldReader,
+        _ field: ReportField
+    ) throws(JSONFault) -> [DiskReport] {
+        var disks: [DiskReport] = []
+        _ = try fields.array(field, limit: Registration.diskCountMax, nullable: true) {
+            fields throws(JSONFault) in
+            guard let disk = try disk(&fields) else { return }
+            if disks.contains(where: { $0.index == disk.index }) {
+                fields.refuse(DiskReportField.index, "is \(disk.index) as in an earlier entry")
+            }
+            disks.append(disk)
+        }
+        return disks
+    }
+
+    /// Reads one entry. nil if its index is not known, whatever else is wrong with it.
+    private static func disk(_ fields: inout FieldReader) throws(JSONFault) -> DiskReport? {
+        guard var object = try fields.object() else { return nil }
+        var index: Int64?
+        var disk = DiskReport(index: 0, bytes: 0, total: nil, status: .pending)
+        while let field = try fields.reader.nextField(&object, of: diskNames) {
+            switch field {
+            case .index:
+                index = try fields.integer(field, in: diskIndexes, nullable: false)
+            case .bytes:
+                disk.bytes = try fields.integer(field, nullable: false) ?? 0
+            case .total:
+                disk.total = try fields.integer(field, nullable: true)
+            case .status:
+                disk.status = try fields.word(field, of: diskStatusWords)?.status ?? .pending
+            case .percent:
+                _ = try fields.number(field, nullable: true)
+            }
+        }
+        fields.refuseMissing(DiskReportField.required, of: diskNames, in: object)
+        guard let index else { return nil }
+        disk.index = Int32(index)
+        return disk
+    }
+}
+
+// MARK: - Error
+
+extension TelemetryDecoder {
+    /// Stands for a message that is there but says nothing: that there was an error must not be lost.
+    static let unspecifiedError = "unspecified error"
+
+    private static func errorText(
+        _ fields: inout FieldReader,
+        _ field: ReportField
+    ) throws(JSONFault) -> String? {
+        let value = try fields.reader.next()
+        switch value {
+        case .null:
+            return nil
+        case .string(let string):
+            return string.isEmpty ? nil : cut(fields.reader.text(string))
+        case .object:
+            return try errorObject(&fields, field)
+        case .bool, .number, .array:
+            try fields.refuse(field, kindOf: value)
+            return nil
+        }
+    }
+
+    private static func errorObject(
+        _ fields: inout FieldReader,
+        _ field: ReportField
+    ) throws(JSONFault) -> String? {
+        var object = try fields.reader.openObject()
+        fields.parent = "/\(field.rawValue)"
+        var message = ""
+        var code = ""
+        while let field = try fields.reader.nextField(&object, of: errorNames) {
+            switch field {
+            case .message:
+                message = try fields.string(field, nullable: false).map { fields.reader.text($0) } ?? ""
+            case .code:
+                code = try errorCode(&fields, field)
+            }
+        }
+        fields.refuseMissing(ErrorField.required, of: errorNames, in: object)
+        fields.parent = ""
+        let text = message.isEmpty ? unspecifiedError : message
+        return cut(code.isEmpty ? text : "\(text) (code \(code))")
+    }
+
+    private static func errorCode(
+        _ fields: inout FieldReader,
+        _ field: ErrorField
+    ) throws(JSONFault) -> String {
+        let value = try fields.reader.next()
+        switch value {
+        case .null:
+            return ""
+        case .string(let string):
+            return fields.reader.text(string)
+        case .number(let number):
+            return fields.reader.text(number)
+        case .bool, .array, .object:
+            try fields.refuse(field, kindOf: value)
+            return ""
+        }
+    }
+
+    /// The text up to the limit, cut between two characters.
+    private static func cut(_ text: String) -> String {
+        guard text.utf8.count > Report.errorByteCountMax else { return text }
+        let bytes = Array(text.utf8.prefix(Report.errorByteCountMax + 1))
+        var end = Report.errorByteCountMax
+        while bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: bytes[..<end], as: UTF8.self)
+    }
+}

@@ -1,0 +1,59 @@
+internal import Synchronization
+
+/// A bounded queue into a thread: any thread puts, one thread takes all there is.
+public final class Mailbox<Element: Sendable>: Sendable {
+    private struct State {
+        var elements: [Element] = []
+        var isClosed = false
+    }
+    private let state = Mutex(State())
+    private let condition = Condition()
+    /// The most elements it holds.
+    public let countMax: Int
+
+    /// Creates an empty mailbox.
+    public init(countMax: Int) {
+        self.countMax = countMax
+    }
+
+    /// Puts one element in.
+    ///
+    /// - Returns: false if it is full or closed; the element is then not in.
+    public func put(_ element: Element) -> Bool {
+        let (accepted, wasEmpty) = state.withLock { state in
+            guard !state.isClosed, state.elements.count < countMax else { return (false, false) }
+            state.elements.append(element)
+            return (true, state.elements.count == 1)
+        }
+        // Whoever takes takes all, so only the first element of a load has to wake it.
+        if wasEmpty { condition.broadcast() }
+        return accepted
+    }
+
+    /// Takes all there is at once, waiting up to a time for the first.
+    ///
+    /// - Returns: the elements in the order they were put; empty when the time is up; nil once it is closed
+    ///   and empty.
+    public func takeAll(waitingMilliseconds: Int) -> [Element]? {
+        if waitingMilliseconds > 0 {
+            _ = condition.wait(milliseconds: waitingMilliseconds) {
+                state.withLock { !$0.elements.isEmpty || $0.isClosed }
+            }
+        }
+        return state.withLock { state in
+            if state.elements.isEmpty { return state.isClosed ? nil : [] }
+            var taken: [Element] = []
+            swap(&taken, &state.elements)
+            return taken
+        }
+    }
+
+    /// How many elements wait.
+    public var count: Int { state.withLock { $0.elements.count } }
+
+    /// Refuses further elements; what is in can still be taken.
+    public func close() {
+        state.withLock { $0.isClosed = true }
+        condition.broadcast()
+    }
+}

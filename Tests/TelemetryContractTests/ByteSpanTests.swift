@@ -1,0 +1,32 @@
+import Testing
+
+@testable import TelemetryContract
+
+@Suite struct `Bytes taken eight at a time` {
+    @Test(arguments: 1...26)
+    func `end the plain text at the first special byte, wherever it is`(count: Int) {
+        for place in 0..<count {
+            for byte in UInt8.min...UInt8.max {
+                var bytes = Array(repeating: UInt8(ascii: "x"), count: count)
+                bytes[place] = byte
+                let isSpecial = byte < 0x20 || byte >= 0x80 || byte == 0x22 || byte == 0x5C
+                #expect(
+                    bytes.span.endOfPlainText(from: 0) == (isSpecial ? place : count),
+                    "\(byte) at \(place)"
+                )
+            }
+        }
+    }
+
+    @Test(arguments: 1...26)
+    func `differ if any one of them does`(count: Int) {
+        let bytes = (0..<UInt8(count)).map { $0 }
+        #expect(bytes.span.isEqual(to: bytes.span))
+        for place in 0..<count {
+            var other = bytes
+            other[place] ^= 0x40
+            #expect(!bytes.span.isEqual(to: other.span), "\(place)")
+        }
+        #expect(!bytes.span.isEqual(to: bytes.dropLast().span))
+    }
+}

@@ -1,0 +1,113 @@
+import JobModel
+import Testing
+
+@testable import TelemetryContract
+
+private func completion(_ text: String) throws -> Outcome<DiskCompletion> {
+    let id = try testJob()
+    return outcome { () throws(ContractError) in
+        try TelemetryDecoder.completion(body: Array(text.utf8), jobID: id)
+    }
+}
+
+private func registration(_ text: String) -> Outcome<Registration> {
+    outcome { () throws(ContractError) in try TelemetryDecoder.registration(body: Array(text.utf8)) }
+}
+
+@Suite struct `A completion` {
+    @Test func `is read whole`() throws {
+        let expected = DiskCompletion(
+            jobID: try testJob(),
+            diskIndex: 1,
+            changeID: "52 66 8c 2d/5440",
+            bytes: 99,
+            attempt: 3
+        )
+        #expect(try completion(Body.text(Body.completion)) == .message(expected))
+    }
+
+    @Test(arguments: [#"{"change_id":"c"}"#, #"{"change_id":"c","disk_id":null,"bytes_transferred":null}"#])
+    func `of an old client means disk 0 and no bytes`(body: String) throws {
+        let expected = DiskCompletion(jobID: try testJob(), diskIndex: 0, changeID: "c", bytes: 0)
+        #expect(try completion(body) == .message(expected))
+    }
+
+    @Test(
+        arguments: [
+            ("change_id", nil), ("change_id", #""""#), ("change_id", "null"), ("change_id", "5"),
+            ("change_id", "\"" + String(repeating: "é", count: 256) + "\""), ("disk_id", "-1"),
+            ("disk_id", "65536"),
+            ("disk_id", #""0""#), ("bytes_transferred", "-1"), ("bytes_transferred", "0.5"), ("attempt", "0"),
+        ] as [(String, String?)]
+    )
+    func `is refused for one wrong member`(name: String, value: String?) throws {
+        #expect(try completion(Body.text(Body.completion, name, value)) == .invalid(["/\(name)"]))
+    }
+
+    @Test func `may have a change id of 255 characters`() throws {
+        let id = String(repeating: "😀", count: 255)
+        guard case .message(let message) = try completion(#"{"change_id":"\#(id)"}"#) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(message.changeID == id)
+    }
+}
+
+@Suite struct `A registration` {
+    @Test func `is read whole, its disks in order`() throws {
+        let expected = Registration(
+            jobID: try testJob(),
+            vmName: "pgtest1",
+            backupType: .full,
+            repositoryID: "repo-1",
+            disks: [RegisteredDisk(index: 0, total: nil), RegisteredDisk(index: 1, total: 20)],
+            announcesTelemetry: true,
+            attempt: 4
+        )
+        #expect(registration(Body.text(Body.registration)) == .message(expected))
+    }
+
+    @Test(arguments: ["repository_id", "telemetry", "attempt"], [nil, "null"] as [String?])
+    func `may lack an optional member`(name: String, value: String?) {
+        guard case .message(let message) = registration(Body.text(Body.registration, name, value)) else {
+            Issue.record("\(name)")
+            return
+        }
+        switch name {
+        case "repository_id": #expect(message.repositoryID == nil)
+        case "telemetry": #expect(message.announcesTelemetry == false)
+        default: #expect(message.attempt == nil)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("job_id", nil), ("job_id", #""""#), ("job_id", #"" a""#), ("job_id", #""a\u0007""#),
+            ("job_id", "null"),
+            ("job_id", "\"" + String(repeating: "j", count: 65) + "\""), ("vm_name", nil),
+            ("vm_name", #""""#),
+            ("vm_name", "\"" + String(repeating: "v", count: 256) + "\""), ("vm_name", "1"),
+            ("backup_type", nil),
+            ("backup_type", #""Full""#), ("backup_type", "null"), ("repository_id", #""""#),
+            ("repository_id", "1"),
+            ("repository_id", "\"" + String(repeating: "r", count: 65) + "\""), ("disks", nil),
+            ("disks", "null"),
+            ("disks", "[]"), ("disks", "{}"), ("telemetry", "1"), ("telemetry", #""true""#), ("attempt", "0"),
+            ("attempt", "1e10"),
+        ] as [(String, String?)]
+    )
+    func `is refused for one wrong member`(name: String, value: String?) {
+        #expect(registration(Body.text(Body.registration, name, value)) == .invalid(["/\(name)"]))
+    }
+
+    @Test(arguments: [
+        ("[1]", "/disks/0"), ("[{}]", "/disks/0/disk_index"),
+        (#"[{"disk_index":0},{"disk_index":0}]"#, "/disks/1/disk_index"),
+        (#"[{"disk_index":0},{"disk_index":1,"total_bytes":-1}]"#, "/disks/1/total_bytes"),
+        (#"[{"disk_index":65536}]"#, "/disks/0/disk_index"),
+    ])
+    func `is refused for one wrong disk`(disks: String, pointer: String) {
+        #expect(registration(Body.text(Body.registration, "disks", disks)) == .invalid([pointer]))
+    }
+}
