@@ -143,9 +143,12 @@ let package = Package(
         tests("MessageBusTests", ["MessageBus", "Threading"]),
         tests("DatabaseTests", ["Database", "JobModel"]),
         tests("ServiceKitTests", ["ServiceKit", metrics]),
-        tests("IngestTests", ["Ingest", "JobModel", "TelemetryContract"]),
-        tests("WriterTests", ["Writer", "Database", "JobModel"]),
-        tests("SBCTests", ["SBC", "Curl"]),
+        tests("IngestTests", ["Ingest", "JobModel", "ServiceKit", "TelemetryContract"]),
+        tests(
+            "WriterTests",
+            ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
+        ),
+        tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
         tests("EndToEndTests", ["Database"]),
     ]
 )

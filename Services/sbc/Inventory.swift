@@ -43,14 +43,19 @@ struct Inventory: Equatable, Sendable {
             throw Fault(file: file, line: nil, reason: "this is not valid YAML: \(error)")
         }
         let reader = InventoryReader(file: file)
-        guard let root else { throw Fault(file: file, line: nil, reason: "the file is empty; it needs the key vms") }
+        guard let root else {
+            throw Fault(file: file, line: nil, reason: "the file is empty; it needs the key vms")
+        }
         let top = try reader.members(of: root, at: "", keys: ["vms"])
         let vms = try reader.elements(of: top["vms"], in: root, at: "vms")
         var machines: [Machine] = []
         for (index, node) in vms.enumerated() {
             let machine = try reader.machine(node, at: "vms[\(index)]")
             guard !machines.contains(where: { $0.name == machine.name }) else {
-                throw reader.fault(node, "vms[\(index)].name: \(machine.name) occurs twice; give each VM once")
+                throw reader.fault(
+                    node,
+                    "vms[\(index)].name: \(machine.name) occurs twice; give each VM once"
+                )
             }
             machines.append(machine)
         }
@@ -72,7 +77,10 @@ private struct InventoryReader {
         let name = try text(members["name"], in: node, at: "\(path).name", remedy: "give the VM's name")
         let nodes = try elements(of: members["disks"], in: node, at: "\(path).disks")
         guard !nodes.isEmpty else {
-            throw fault(members["disks"] ?? node, "\(path).disks: is empty; list at least one source and target")
+            throw fault(
+                members["disks"] ?? node,
+                "\(path).disks: is empty; list at least one source and target"
+            )
         }
         var disks: [DiskArgument] = []
         for (index, disk) in nodes.enumerated() {
@@ -81,10 +89,20 @@ private struct InventoryReader {
             disks.append(
                 DiskArgument(
                     source: Endpoint(
-                        try text(members["source"], in: disk, at: "\(place).source", remedy: "give the path to read")
+                        try text(
+                            members["source"],
+                            in: disk,
+                            at: "\(place).source",
+                            remedy: "give the path to read"
+                        )
                     ),
                     target: Endpoint(
-                        try text(members["target"], in: disk, at: "\(place).target", remedy: "give the path to write")
+                        try text(
+                            members["target"],
+                            in: disk,
+                            at: "\(place).target",
+                            remedy: "give the path to write"
+                        )
                     )
                 )
             )
@@ -92,7 +110,8 @@ private struct InventoryReader {
         return Inventory.Machine(name: name, disks: disks)
     }
 
-    /// A mapping's members; a key that is not known is an error, since it is a typing mistake more often than not.
+    /// A mapping's members; a key that is not known is an error, since it is a typing mistake more often
+    /// than not.
     func members(of node: Node, at path: String, keys: [String]) throws(Inventory.Fault) -> [String: Node] {
         let shown = path.isEmpty ? "the file" : path
         guard let mapping = node.mapping else {
@@ -115,7 +134,9 @@ private struct InventoryReader {
 
     func elements(of node: Node?, in parent: Node, at path: String) throws(Inventory.Fault) -> [Node] {
         guard let node else { throw fault(parent, "\(path): is missing; give a list") }
-        guard let sequence = node.sequence else { throw fault(node, "\(path): must be a list; begin each with '- '") }
+        guard let sequence = node.sequence else {
+            throw fault(node, "\(path): must be a list; begin each with '- '")
+        }
         return Array(sequence)
     }
 
@@ -149,8 +170,10 @@ extension YamlError {
 
     fileprivate var words: String {
         switch self {
-        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
-        case .duplicatedKeysInMapping(let duplicates, _): "a key occurs twice: \(duplicates.map { "\($0)" }.sorted())"
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _):
+            problem
+        case .duplicatedKeysInMapping(let duplicates, _):
+            "a key occurs twice: \(duplicates.map { "\($0)" }.sorted())"
         default: "\(self)"
         }
     }

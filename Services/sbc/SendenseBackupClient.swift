@@ -9,10 +9,10 @@ struct SendenseBackupClient: ParsableCommand {
     static let discussion = """
         Without a subcommand, backup is run.
 
-        Exit codes: 0 the copy is good; 1 a disk could not be copied; 2 the arguments, the environment or a file \
-        of ours are wrong and nothing was done; 3 the hub refused or cancelled the job; 130 SIGINT; 143 SIGTERM. \
-        Whether reports reach the hub never changes the copy: what was not delivered is logged, and told on \
-        standard error. A second signal ends the program at once.
+        Exit codes: 0 the copy is good; 1 a disk could not be copied; 2 the arguments, the environment or a \
+        file of ours are wrong and nothing was done; 3 the hub refused or cancelled the job; 130 SIGINT; \
+        143 SIGTERM. Whether reports reach the hub never changes the copy: what was not delivered is logged, and told \
+        on standard error. A second signal ends the program at once.
         """
 
     static let configuration = CommandConfiguration(
@@ -32,7 +32,9 @@ struct SendenseBackupClient: ParsableCommand {
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
-            if !text.isEmpty { Output.write(text + "\n", to: code == .success ? STDOUT_FILENO : STDERR_FILENO) }
+            if !text.isEmpty {
+                Output.write(text + "\n", to: code == .success ? STDOUT_FILENO : STDERR_FILENO)
+            }
             Glibc.exit(code == .validationFailure ? ExitStatus.usage : code.rawValue)
         }
     }

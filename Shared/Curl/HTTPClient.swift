@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Posts over HTTP with libcurl, on one connection that is kept alive between requests.
 ///
-/// It blocks: use it on a thread of its own. It is not `Sendable`, since an easy handle belongs to one thread at
-/// a time (libcurl-thread(3)).
+/// It blocks: use it on a thread of its own. It is not `Sendable`, since an easy handle belongs to one
+/// thread at a time (libcurl-thread(3)).
 public struct HTTPClient: ~Copyable {
     /// The most bytes of an answer's body that are kept; the rest is not read.
     public static let bodyByteCountMax = 65_536
@@ -29,8 +29,8 @@ public struct HTTPClient: ~Copyable {
         errorText = ErrorText()
     }
 
-    /// The hosts that no proxy of the environment may come between: loopback always, since a tunnel ends there.
-    /// The option replaces `no_proxy`, so that is carried over.
+    /// The hosts that no proxy of the environment may come between: loopback always, since a tunnel ends
+    /// there. The option replaces `no_proxy`, so that is carried over.
     private static var noProxy: String {
         var hosts = ["localhost", "127.0.0.0/8", "::1"]
         for name in ["no_proxy", "NO_PROXY"] {
@@ -95,7 +95,11 @@ public struct HTTPClient: ~Copyable {
             try unsafe handle.set(CURLOPT_ERRORBUFFER, "CURLOPT_ERRORBUFFER", pointer: errorText.start)
             let context = unsafe Unmanaged.passUnretained(answer).toOpaque()
             try unsafe handle.set(CURLOPT_WRITEDATA, "CURLOPT_WRITEDATA", pointer: context)
-            _ = unsafe sendense_curl_set_write(handle.raw, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+            _ = unsafe sendense_curl_set_write(handle.raw, CURLOPT_WRITEFUNCTION) {
+                data,
+                size,
+                count,
+                context in
                 guard let data = unsafe data, let context = unsafe context else { return 0 }
                 let answer = unsafe Unmanaged<AnswerBody>.fromOpaque(context).takeUnretainedValue()
                 let all = unsafe UnsafeRawBufferPointer(start: data, count: size * count)

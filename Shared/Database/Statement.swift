@@ -48,6 +48,7 @@ public final class Statement {
     /// Runs the statement and drops its rows, if any.
     /// - Parameter parameters: one for each `?`.
     /// - Returns: the rows that matched.
+    /// - Throws: `DatabaseError` of the server or the connection.
     @discardableResult
     public func execute(_ parameters: [Value] = []) throws(DatabaseError) -> UInt64 {
         try run(parameters)
@@ -60,6 +61,8 @@ public final class Statement {
 
     /// Runs the statement and returns its rows, all in memory; long cells come whole.
     /// - Parameter parameters: one for each `?`.
+    /// - Returns: the rows.
+    /// - Throws: `DatabaseError` of the server or the connection.
     public func query(_ parameters: [Value] = []) throws(DatabaseError) -> [Row] {
         try run(parameters)
         guard !columns.isEmpty else { return [] }

@@ -8,8 +8,8 @@ struct LogLine {
     var message: String
     var metadata: Logger.Metadata
 
-    /// The line as text. Control characters are escaped, so that one event is always one line and nothing from
-    /// outside can forge another.
+    /// The line as text. Control characters are escaped, so that one event is always one line and nothing
+    /// from outside can forge another.
     var text: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)

@@ -42,7 +42,11 @@ public final class LogSink: Sendable {
         var offset = 0
         while offset < line.count {
             let count = unsafe line.withUnsafeBytes { bytes in
-                unsafe Glibc.write(fileDescriptor, bytes.baseAddress?.advanced(by: offset), bytes.count - offset)
+                unsafe Glibc.write(
+                    fileDescriptor,
+                    bytes.baseAddress?.advanced(by: offset),
+                    bytes.count - offset
+                )
             }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }

@@ -12,6 +12,7 @@ public enum UTCTime {
     /// A time like `2026-11-23T19:20:30.123Z`.
     ///
     /// - Parameter milliseconds: milliseconds since 1970 UTC.
+    /// - Returns: the time in RFC 3339.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, rest) = floorDivide(milliseconds, 1000)
         let (days, secondOfDay) = floorDivide(seconds, 86_400)

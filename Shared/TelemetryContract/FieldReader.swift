@@ -151,8 +151,8 @@ extension FieldReader {
         return nil
     }
 
-    /// Reads a number that is not negative, times ten to the given power, rounded down. A number above the cap
-    /// reads as the cap; without one, 2^63 and more is refused. nil if it is null, or is refused.
+    /// Reads a number that is not negative, times ten to the given power, rounded down. A number above the
+    /// cap reads as the cap; without one, 2^63 and more is refused. nil if it is null, or is refused.
     mutating func roundedDown<Field: ContractField>(
         _ field: Field,
         timesTenTo power: Int = 0,

@@ -156,7 +156,8 @@ extension JSONReader {
         return JSONArray()
     }
 
-    /// Goes to the next member that the caller knows; the others are checked and passed. nil: the object ended.
+    /// Goes to the next member that the caller knows; the others are checked and passed. nil: the object
+    /// ended.
     mutating func nextField<Field>(
         _ object: inout JSONObject,
         of names: JSONNames<Field>

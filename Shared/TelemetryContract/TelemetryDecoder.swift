@@ -12,7 +12,8 @@ public enum TelemetryDecoder {
     ///
     /// - Parameters:
     ///   - body: the request's body, whole.
-    ///   - jobType: the path's job type, which the body has to repeat. Which types exist is the caller's matter.
+    ///   - jobType: the path's job type, which the body has to repeat. Which types exist is for the caller
+    ///     to know.
     ///   - jobID: the path's job id, which the body has to repeat.
     /// - Returns: the message, valid in itself.
     /// - Throws: `ContractError` with every problem that was found.

@@ -37,7 +37,9 @@ enum Launcher {
         Thread {
             while true {
                 wakeup.wait()
-                guard let request = requests.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
+                guard let request = requests.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else {
+                    continue
+                }
                 request.answer(spawn(request.arguments, logPath: request.logPath))
             }
         }.start()
@@ -80,7 +82,9 @@ enum Launcher {
         var pid: pid_t = 0
         let code = unsafe posix_spawnp(&pid, arguments[0], &actions, nil, &vector, environ)
         guard code == 0 else {
-            return .failure(TestSupportError("cannot start \(arguments[0]): \(unsafe String(cString: strerror(code)))"))
+            return .failure(
+                TestSupportError("cannot start \(arguments[0]): \(unsafe String(cString: strerror(code)))")
+            )
         }
         return .success(pid)
     }

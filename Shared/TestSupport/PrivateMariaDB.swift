@@ -29,6 +29,8 @@ public final class PrivateMariaDB: Sendable {
     ///   - durable: whether a commit reaches the disk; without it commits are ten times faster, and the data
     ///     still survives a killed server, not a killed machine.
     ///   - options: more options of mariadbd.
+    /// - Returns: the server, ready.
+    /// - Throws: `TestSupportError` with the end of the server's log.
     public static func start(
         timeZone: String = "-03:00",
         durable: Bool = false,
@@ -104,7 +106,19 @@ public final class PrivateMariaDB: Sendable {
     }
 
     /// Freezes the server: connections stay open and nothing answers.
-    public func pause() { signal(SIGSTOP) }
+    public func pause() {
+        signal(SIGSTOP)
+        pid.withLock { pid in
+            guard let running = pid else { return }
+            // Its threads stop one by one: until all have, one may still answer.
+            var status: Int32 = 0
+            while unsafe waitpid(running, &status, WUNTRACED) == -1, errno == EINTR {}
+            // The low byte of a stopped process's status is 0x7F (wait(2)); any other means that it has ended.
+            guard status & 0xFF != 0x7F else { return }
+            Leftovers.remove(pid: running)
+            pid = nil
+        }
+    }
 
     /// Lets a frozen server go on.
     public func resume() { signal(SIGCONT) }

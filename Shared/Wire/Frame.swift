@@ -15,6 +15,11 @@ public struct WireError: Error, Equatable, CustomStringConvertible {
     /// What is wrong.
     public let code: Code
 
+    /// Creates an error from its code.
+    public init(code: Code) {
+        self.code = code
+    }
+
     /// The error in words.
     public var description: String {
         switch code {

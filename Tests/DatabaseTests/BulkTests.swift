@@ -19,7 +19,8 @@ extension DatabaseTests {
                 row % 50 == 7 ? text(byteCount: 4096, &generator) : (row % 2 == 0 ? "" : nil)
             }
             let raws: [[UInt8]?] = (0..<count).map { row in
-                row % 3 == 0 ? nil : (0..<(row % 20)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+                row % 3 == 0
+                    ? nil : (0..<(row % 20)).map { _ in UInt8.random(in: 0...255, using: &generator) }
             }
             let matched = try connection.prepare(
                 "INSERT INTO sample (id, big, label, story, raw) VALUES (?, ?, ?, ?, ?)"
@@ -89,17 +90,26 @@ extension DatabaseTests {
                     next += 3
                 }
             }
-            #expect(try connection.query("SELECT COUNT(*), COUNT(label) FROM sample")[0].cells == [.int(12), .int(9)])
+            #expect(
+                try connection.query("SELECT COUNT(*), COUNT(label) FROM sample")[0].cells == [
+                    .int(12), .int(9),
+                ]
+            )
         }
 
         @Test func `columns of nothing but NULL, one row, and no row at all`() throws {
             let connection = try openSample()
-            let insert = try connection.prepare("INSERT INTO sample (id, big, label, raw) VALUES (?, ?, ?, ?)")
+            let insert = try connection.prepare(
+                "INSERT INTO sample (id, big, label, raw) VALUES (?, ?, ?, ?)"
+            )
             #expect(try insert.executeBulk([.ints([]), .ints([]), .texts([]), .bytes([])], rowCount: 0) == 0)
             #expect(
-                try insert.executeBulk([.ints([1]), .ints([nil]), .texts([nil]), .bytes([nil])], rowCount: 1) == 1
+                try insert.executeBulk([.ints([1]), .ints([nil]), .texts([nil]), .bytes([nil])], rowCount: 1)
+                    == 1
             )
-            #expect(try insert.executeBulk([.ints([2]), .ints([7]), .texts([""]), .bytes([[]])], rowCount: 1) == 1)
+            #expect(
+                try insert.executeBulk([.ints([2]), .ints([7]), .texts([""]), .bytes([[]])], rowCount: 1) == 1
+            )
             #expect(
                 try connection.query("SELECT big, label, raw FROM sample ORDER BY id").map(\.cells)
                     == [[.null, .null, .null], [.int(7), .text(""), .bytes([])]]

@@ -15,7 +15,7 @@ extension DatabaseTests {
             )[0]
             #expect(
                 row.cells == [
-                    .text("READ-COMMITTED"), .int(1),
+                    .text("READ-COMMITTED"), .uint(1),
                     .text("STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"),
                     .text("utf8mb4"), .text("-03:00"), .int(1), .text("-03:00"),
                 ]
@@ -48,7 +48,9 @@ extension DatabaseTests {
 
         @Test func `errors say what a caller can do about them`() throws {
             let connection = try openSample()
-            try connection.execute("CREATE TABLE child (id int PRIMARY KEY REFERENCES sample (id), must int NOT NULL)")
+            try connection.execute(
+                "CREATE TABLE child (id int PRIMARY KEY REFERENCES sample (id), must int NOT NULL)"
+            )
             func kind(_ sql: String) throws -> DatabaseError.Kind {
                 let direct = try error { try connection.execute(sql) }
                 #expect(try error { try connection.prepare(sql).execute() }.kind == direct.kind)
@@ -67,10 +69,18 @@ extension DatabaseTests {
         }
 
         @Test func `numbers alone tell the kinds that cannot be staged here`() {
-            func kind(_ code: UInt32, _ message: String = "", _ sqlState: String = "HY000") -> DatabaseError.Kind {
+            func kind(
+                _ code: UInt32,
+                _ message: String = "",
+                _ sqlState: String = "HY000"
+            ) -> DatabaseError.Kind {
                 DatabaseError(code: code, sqlState: sqlState, message: message, operation: "test").kind
             }
-            #expect([2002, 2003, 2006, 2013, 2055, 1927, 1053, 1047, 1040, 2026].allSatisfy { kind($0) == .connectionLost })
+            #expect(
+                [2002, 2003, 2006, 2013, 2055, 1927, 1053, 1047, 1040, 2026].allSatisfy {
+                    kind($0) == .connectionLost
+                }
+            )
             #expect([1213, 1205, 1020, 1637].allSatisfy { kind($0) == .retry })
             #expect([1290, 1792, 1836].allSatisfy { kind($0) == .readOnly })
             #expect([1021, 1114].allSatisfy { kind($0) == .outOfSpace })
@@ -104,7 +114,9 @@ extension DatabaseTests {
             let connection = try openSample()
             let direct = try error { try connection.execute("INSERT INTO missing VALUES ('secret')") }
             #expect(direct.operation == "INSERT INTO missing VALUES")
-            let prepared = try error { try connection.prepare("INSERT INTO missing VALUES (?)").execute([.int(1)]) }
+            let prepared = try error {
+                try connection.prepare("INSERT INTO missing VALUES (?)").execute([.int(1)])
+            }
             #expect(prepared.operation == "INSERT INTO missing VALUES (?)")
         }
 
@@ -171,7 +183,8 @@ extension DatabaseTests {
             #expect(try Connection.open(settings).query("SELECT COUNT(*) FROM sample").count == 1)
         }
 
-        @Test func `a server killed in a transaction loses it, and what was committed is there again`() throws {
+        @Test func `a server killed in a transaction loses it, and what was committed is there again`() throws
+        {
             let server = try PrivateMariaDB.start(durable: true)
             let settings = try server.createDatabase()
             let connection = try Connection.open(settings)

@@ -31,7 +31,9 @@ enum DatabaseTests {
     static func text(byteCount: Int, _ generator: inout SplitMix64) -> String {
         let alphabet = ["a", "é", "€", "😀", "'", "\\", "\0", "\n", "?", "z"]
         var text = ""
-        while text.utf8.count < byteCount { text += alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] }
+        while text.utf8.count < byteCount {
+            text += alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
+        }
         return text
     }
 

@@ -49,7 +49,11 @@ extension DatabaseTests {
                 .execute([.int(1), .text(story), .bytes(bytes)])
             try connection.execute("INSERT INTO sample (id, label) VALUES (2, 'after')")
             let rows = try connection.prepare("SELECT story, label, raw FROM sample ORDER BY id").query()
-            #expect(rows.map(\.cells) == [[.text(story), .text("x"), .bytes(bytes)], [.null, .text("after"), .null]])
+            #expect(
+                rows.map(\.cells) == [
+                    [.text(story), .text("x"), .bytes(bytes)], [.null, .text("after"), .null],
+                ]
+            )
         }
 
         @Test func `a sum of whole numbers is a whole number, and an average is not`() throws {
@@ -67,7 +71,9 @@ extension DatabaseTests {
 
         @Test func `a cell of another kind is an error that names the column`() throws {
             let connection = try openSample()
-            let row = try connection.query("SELECT NULL AS nothing, 'x' AS letter, 18446744073709551615 AS most")[0]
+            let row = try connection.query(
+                "SELECT NULL AS nothing, 'x' AS letter, 18446744073709551615 AS most"
+            )[0]
             let errors = try [
                 error { _ = try row.int(0) }, error { _ = try row.text(0) }, error { _ = try row.int(1) },
                 error { _ = try row.double(1) }, error { _ = try row.int(2) }, error { _ = try row.text(2) },
@@ -113,7 +119,9 @@ extension DatabaseTests {
                 try connection.execute("CREATE TEMPORARY TABLE batch (id int PRIMARY KEY) ENGINE=MEMORY")
                 let insert = try connection.prepare("INSERT INTO batch VALUES (?)")
                 try insert.executeBulk([.ints((0..<Int64(round)).map { $0 })], rowCount: round)
-                #expect(try connection.prepare("SELECT COUNT(*) FROM batch").query()[0].int(0) == Int64(round))
+                #expect(
+                    try connection.prepare("SELECT COUNT(*) FROM batch").query()[0].int(0) == Int64(round)
+                )
                 try connection.execute("DROP TEMPORARY TABLE batch")
             }
         }

@@ -10,23 +10,25 @@ import Testing
                 var bytes = Array(repeating: UInt8(ascii: "x"), count: count)
                 bytes[place] = byte
                 let isSpecial = byte < 0x20 || byte >= 0x80 || byte == 0x22 || byte == 0x5C
-                #expect(
-                    bytes.span.endOfPlainText(from: 0) == (isSpecial ? place : count),
-                    "\(byte) at \(place)"
-                )
+                let end = bytes.span.endOfPlainText(from: 0)
+                #expect(end == (isSpecial ? place : count), "\(byte) at \(place)")
             }
         }
     }
 
     @Test(arguments: 1...26)
     func `differ if any one of them does`(count: Int) {
-        let bytes = (0..<UInt8(count)).map { $0 }
-        #expect(bytes.span.isEqual(to: bytes.span))
+        let bytes = Array(0..<UInt8(count))
+        let isSame = bytes.span.isEqual(to: bytes.span)
+        #expect(isSame)
         for place in 0..<count {
             var other = bytes
             other[place] ^= 0x40
-            #expect(!bytes.span.isEqual(to: other.span), "\(place)")
+            let isSame = bytes.span.isEqual(to: other.span)
+            #expect(!isSame, "\(place)")
         }
-        #expect(!bytes.span.isEqual(to: bytes.dropLast().span))
+        let shorter = Array(bytes.dropLast())
+        let isSameAsShorter = bytes.span.isEqual(to: shorter.span)
+        #expect(!isSameAsShorter)
     }
 }

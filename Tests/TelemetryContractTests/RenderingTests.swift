@@ -64,6 +64,17 @@ private let nasty =
     }
 }
 
+@Suite struct `A health answer` {
+    @Test(arguments: [([], "ok"), (["no \"writer\"", "outbox full"], "degraded")] as [([String], String)])
+    func `names every reason`(reasons: [String], status: String) throws {
+        let expected: NSDictionary = [
+            "status": status, "service": "ingest", "reasons": reasons, "timestamp": "1970-01-01T00:00:00Z",
+        ]
+        let bytes = ContractJSON.health(service: "ingest", reasons: reasons, nowMilliseconds: 0)
+        #expect(try parsed(bytes) == expected)
+    }
+}
+
 @Suite struct `A problem document` {
     @Test func `names every problem, and the job's standing`() throws {
         let document = ProblemDocument(

@@ -13,7 +13,9 @@ import Testing
         ("completed", .completed), ("failed", .failed),
     ])
     func `has one of these statuses`(word: String, status: DiskStatus) throws {
-        let entry = #"{"disk_index":65535,"bytes_transferred":0,"status":"\#(word)","progress_percent":null}"#
+        let percent = word == "failed" ? "null" : "41.7"
+        let entry =
+            #"{"disk_index":65535,"bytes_transferred":0,"status":"\#(word)","progress_percent":\#(percent)}"#
         guard case .message(let report) = try disks("[\(entry)]") else {
             Issue.record("\(word)")
             return

@@ -5,9 +5,10 @@ import Testing
 
 @Suite struct `A telemetry message` {
     static let oldClient = #"""
-        {"job_id":"backup-pgtest1-1760099999","job_type":"backup","status":"running","current_phase":"transferring",
-         "bytes_transferred":45678901234,"total_bytes":109521739776,"transfer_speed_bps":125000000,"eta_seconds":512,
-         "progress_percent":42.5,"disks":[],"timestamp":"2025-10-10T14:23:45Z"}
+        {"job_id":"backup-pgtest1-1760099999","job_type":"backup","status":"running",
+         "current_phase":"transferring","bytes_transferred":45678901234,"total_bytes":109521739776,
+         "transfer_speed_bps":125000000,"eta_seconds":512,"progress_percent":42.5,"disks":[],
+         "timestamp":"2025-10-10T14:23:45Z"}
         """#
 
     @Test func `of an old client is read whole`() throws {

@@ -76,7 +76,7 @@ struct Body {
         ("seq", "7"),
         (
             "disks",
-            #"[{"disk_index":0,"bytes_transferred":5,"total_bytes":10,"status":"running","progress_percent":50}]"#
+            #"[{"disk_index":0,"bytes_transferred":5,"total_bytes":10,"status":"running"}]"#
         ),
     ]
     static let completion: [(String, String)] = [

@@ -20,7 +20,8 @@ struct Backup: ParsableCommand {
 
     @Option(
         name: .customLong("disk"),
-        help: "A disk to copy, as SOURCE=TARGET: files or block devices. Repeat it; the order gives the index."
+        help:
+            "A disk to copy, as SOURCE=TARGET: files or block devices. Repeat it; the order gives the index."
     )
     var disks: [String] = []
 
@@ -53,8 +54,8 @@ struct Backup: ParsableCommand {
 
     @Option(
         help: """
-            The log. Default: $SENDENSE_SBC_LOG, else \(BackupPlan.defaultLogFile) where it can be written, else \
-            standard error.
+            The log. Default: $SENDENSE_SBC_LOG, else \(BackupPlan.defaultLogFile) where it can be written, \
+            else standard error.
             """
     )
     var logFile: String?

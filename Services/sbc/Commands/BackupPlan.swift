@@ -32,6 +32,7 @@ struct BackupPlan: Sendable {
     /// Checks options against the environment.
     ///
     /// - Parameters:
+    ///   - options: what the command line said.
     ///   - environment: the process's variables.
     ///   - nowMilliseconds: milliseconds since 1970 UTC.
     /// - Throws: `UsageError` naming the option and the remedy.
@@ -42,7 +43,9 @@ struct BackupPlan: Sendable {
     ) throws(UsageError) {
         let set = environment.filter { !$0.value.isEmpty }
         guard !options.vm.isEmpty, options.vm.unicodeScalars.count <= Self.vmNameScalarCountMax else {
-            throw UsageError("--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name")
+            throw UsageError(
+                "--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name"
+            )
         }
         guard options.type == "full" else {
             throw UsageError("--type: '\(options.type)' is not supported by this build; only full is")
@@ -98,8 +101,8 @@ struct BackupPlan: Sendable {
             !scalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
         else {
             throw UsageError(
-                "--job-id: '\(jobID)' must have 1 to \(jobIDScalarCountMax) characters, no control characters and no "
-                    + "space at either end" + (given == nil ? "; give one with --job-id" : "")
+                "--job-id: '\(jobID)' must have 1 to \(jobIDScalarCountMax) characters, no control "
+                    + "characters and no space at either end" + (given == nil ? "; give one with --job-id" : "")
             )
         }
         return jobID
@@ -139,8 +142,8 @@ struct BackupPlan: Sendable {
             yaml = try String(contentsOfFile: file, encoding: .utf8)
         } catch {
             throw UsageError(
-                "cannot read the inventory \(file), which should list the disks of \(options.vm); give --disk "
-                    + "SOURCE=TARGET, or another file with --config"
+                "cannot read the inventory \(file), which should list the disks of \(options.vm); give "
+                    + "--disk SOURCE=TARGET, or another file with --config"
             )
         }
         let inventory: Inventory
@@ -150,7 +153,9 @@ struct BackupPlan: Sendable {
             throw UsageError(error.description)
         }
         guard let disks = inventory.disks(of: options.vm) else {
-            throw UsageError("\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET")
+            throw UsageError(
+                "\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET"
+            )
         }
         return disks
     }
@@ -162,7 +167,8 @@ struct BackupPlan: Sendable {
         let isHTTP = parts?.scheme == "http" || parts?.scheme == "https"
         guard isHTTP, parts?.host?.isEmpty == false, parts?.query == nil, parts?.fragment == nil else {
             throw UsageError(
-                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or https://HOST:PORT"
+                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or "
+                    + "https://HOST:PORT"
             )
         }
         return url
@@ -178,7 +184,9 @@ struct BackupPlan: Sendable {
 
     /// The system's directory where it can be used, else the user's own.
     private static func stateDirectory(_ set: [String: String]) -> String {
-        guard geteuid() != 0, unsafe access(defaultStateDirectory, W_OK) != 0 else { return defaultStateDirectory }
+        guard geteuid() != 0, unsafe access(defaultStateDirectory, W_OK) != 0 else {
+            return defaultStateDirectory
+        }
         guard let home = set["HOME"] else { return defaultStateDirectory }
         return "\(home)/.local/state/sendense-backup-client"
     }

@@ -2,8 +2,8 @@ internal import Glibc
 internal import Logging
 internal import Threading
 
-/// One backup from its first to its last step. Runs on the main thread and blocks; the copy, the reporter and the
-/// signals have threads of their own.
+/// One backup from its first to its last step. Runs on the main thread and blocks; the copy, the reporter
+/// and the signals have threads of their own.
 struct BackupRun {
     /// How long the copy waits for the hub's first word: time enough for a refusal, too short to matter.
     static let registrationWaitMilliseconds = 2000
@@ -24,12 +24,18 @@ struct BackupRun {
             try store.makeDirectory()
             lock = try store.lock()
             guard lock != nil else {
-                complain("another run of job \(plan.identity.jobID) is under way; wait for it, or use another --job-id")
+                complain(
+                    "another run of job \(plan.identity.jobID) is under way; wait for it, or use another "
+                        + "--job-id"
+                )
                 return ExitStatus.usage
             }
         } catch {
             lock = nil
-            logger.warning("the state cannot be kept, attempts may be counted wrong", metadata: ["error": "\(error)"])
+            logger.warning(
+                "the state cannot be kept, attempts may be counted wrong",
+                metadata: ["error": "\(error)"]
+            )
         }
         defer { withExtendedLifetime(lock) {} }
         let startedAt = MonotonicClock.nowMilliseconds
@@ -38,7 +44,10 @@ struct BackupRun {
         let reporter = startReporter(store, counters)
         var view = ProgressView(mode: ProgressView.Mode(plan), jobID: plan.identity.jobID)
         view.started(plan, attempt: reporter?.attempt, totals: totals)
-        logger.info("backup started", metadata: ["job_id": "\(plan.identity.jobID)", "disks": "\(plan.disks.count)"])
+        logger.info(
+            "backup started",
+            metadata: ["job_id": "\(plan.identity.jobID)", "disks": "\(plan.disks.count)"]
+        )
 
         reporter?.reporter.post(.phase)
         if let openError {

@@ -13,7 +13,9 @@ struct ByteRate: Equatable, Sendable {
             shift = (place + 1) * 10
             digits.removeLast()
         }
-        guard let value = Double(digits), digits.allSatisfy({ $0.isNumber || $0 == "." }), value > 0 else { return nil }
+        guard let value = Double(digits), digits.allSatisfy({ $0.isNumber || $0 == "." }), value > 0 else {
+            return nil
+        }
         let bytes = value * Double(Int64(1) << Int64(shift))
         guard bytes >= 1, bytes <= Double(Int64(1) << 50) else { return nil }
         bytesPerSecond = Int64(bytes)

@@ -13,14 +13,18 @@ struct DiskArgument: Equatable, Sendable {
         self.target = target
     }
 
-    /// Splits at the `=` between source and target, which may themselves hold some: one before a URI separates,
-    /// else one before an absolute path, else the only one. The `=` after a key in a source URI's query never does.
+    /// Splits at the `=` between source and target, which may themselves hold some: one before a URI
+    /// separates, else one before an absolute path, else the only one. The `=` after a key in a source
+    /// URI's query never does.
     ///
     /// - Throws: `Fault` if there is none, or more than one could be meant.
     init(_ text: String) throws(Fault) {
         let signs = Self.candidates(in: text)
         guard !signs.isEmpty else {
-            throw Fault(description: "'\(text)' is not SOURCE=TARGET; write for example --disk /dev/vda=/backup/vda.raw")
+            throw Fault(
+                description:
+                    "'\(text)' is not SOURCE=TARGET; write for example --disk /dev/vda=/backup/vda.raw"
+            )
         }
         let beforeURI = signs.filter { Endpoint.hasScheme(text[text.index(after: $0)...]) }
         let beforePath = signs.filter { text[text.index(after: $0)...].hasPrefix("/") }
@@ -33,14 +37,17 @@ struct DiskArgument: Equatable, Sendable {
             sign = signs[0]
         } else {
             throw Fault(
-                description: "'\(text)' can be split at more than one '='; put the disk into an inventory file, "
+                description:
+                    "'\(text)' can be split at more than one '='; put the disk into an inventory file, "
                     + "where source and target have keys of their own"
             )
         }
         let source = text[..<sign]
         let target = text[text.index(after: sign)...]
         guard !source.isEmpty, !target.isEmpty else {
-            throw Fault(description: "'\(text)' has no \(source.isEmpty ? "source" : "target"); write SOURCE=TARGET")
+            throw Fault(
+                description: "'\(text)' has no \(source.isEmpty ? "source" : "target"); write SOURCE=TARGET"
+            )
         }
         self.init(source: Endpoint(String(source)), target: Endpoint(String(target)))
     }
@@ -49,7 +56,9 @@ struct DiskArgument: Equatable, Sendable {
         let isURI = Endpoint.hasScheme(text)
         return text.indices.filter { index in
             guard text[index] == "=" else { return false }
-            guard isURI, let start = text[..<index].lastIndex(where: { $0 == "?" || $0 == "&" }) else { return true }
+            guard isURI, let start = text[..<index].lastIndex(where: { $0 == "?" || $0 == "&" }) else {
+                return true
+            }
             let key = text[text.index(after: start)..<index]
             return key.isEmpty || !key.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }
         }

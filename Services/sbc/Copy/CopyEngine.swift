@@ -32,9 +32,8 @@ final class CopyEngine: Sendable {
     private let running = Atomic<Int>(0)
     private let finished = Latch()
 
-    /// - Parameters:
-    ///   - onDiskCompleted: called on a copy thread when a disk is durable on its target.
-    ///   - onFailure: called on a copy thread with the first failure, while other disks may still be stopping.
+    /// An engine that has not started. On its threads it calls `onDiskCompleted` when a disk is durable on
+    /// its target, and `onFailure` with the first failure, while other disks may still be stopping.
     init(
         disks: [PreparedDisk],
         counters: JobCounters,

@@ -13,7 +13,8 @@ final class DiskCopy: Sendable {
     private let dealer: Mutex<PieceDealer>
     private let failure = Mutex<CopyError?>(nil)
 
-    /// - Parameter onFailure: called on a worker's thread at once, since others may hang in a system call for long.
+    /// A copy that has not begun. `onFailure` is called on a worker's thread at once, since others may hang
+    /// in a system call for long.
     init(
         disk: PreparedDisk,
         counters: DiskCounters,
@@ -75,8 +76,8 @@ final class DiskCopy: Sendable {
         }
     }
 
-    /// Sums up the source's data. It uses a file description of its own, since SEEK_DATA moves the offset. Where
-    /// it fails, the data just stays unknown.
+    /// Sums up the source's data. It uses a file description of its own, since SEEK_DATA moves the offset.
+    /// Where it fails, the data just stays unknown.
     private func countData() {
         let path = "/proc/self/fd/\(disk.source.descriptor.number)"
         let number = unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -75,7 +75,8 @@ struct SystemError: Error, Equatable {
 
 /// Deals out a disk's work in pieces, in order of offset, so that all workers stay close together.
 struct PieceDealer {
-    /// The largest hole that is dealt at once: small enough that counters move on where zeroes must be written.
+    /// The largest hole that is dealt at once: small enough that counters move on where zeroes must be
+    /// written.
     static let holeLengthMax: Int64 = 256 << 20
 
     private var walk: ExtentWalk

@@ -84,7 +84,8 @@ struct PreparedDisk: Sendable {
                         + "\(other.sourcePath) of disk \(other.index); give another target"
                 )
             }
-            for other in disks where other.index < disk.index && other.target.identity == disk.target.identity {
+            for other in disks where other.index < disk.index && other.target.identity == disk.target.identity
+            {
                 throw CopyError(
                     diskIndex: disk.index,
                     reason: "the target \(disk.targetPath) is also the target of disk \(other.index); "

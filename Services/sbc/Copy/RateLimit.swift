@@ -1,8 +1,8 @@
 internal import Synchronization
 internal import Threading
 
-/// A token bucket in its other form: who takes bytes reserves the time that they may take, and is told how long
-/// to wait for it. Pure; the time is an argument.
+/// A token bucket in its other form: who takes bytes reserves the time that they may take, and is told how
+/// long to wait for it. Pure; the time is an argument.
 struct TokenBucket: Sendable {
     /// How much unused time may be made up for, in nanoseconds: 100 ms keep the rate true over any second.
     static let burstNanoseconds: Int64 = 100_000_000

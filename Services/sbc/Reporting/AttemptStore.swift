@@ -31,8 +31,8 @@ struct AttemptStore: Sendable {
     let directory: String
     let jobID: String
 
-    /// The attempt of a new run: one more than the last known. An unreadable record counts as none; the hub then
-    /// tells what it knows.
+    /// The attempt of a new run: one more than the last known. An unreadable record counts as none; the hub
+    /// then tells what it knows.
     var nextAttempt: Int64 { (load()?.attempt ?? 0) + 1 }
 
     /// The record of the last run. nil if there is none that can be read.

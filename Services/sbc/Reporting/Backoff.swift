@@ -1,5 +1,5 @@
-/// How long to wait before trying again: exponential, jittered, and never sooner than the server asks. Pure but
-/// for the generator it is given.
+/// How long to wait before trying again: exponential, jittered, and never sooner than the server asks. Pure
+/// but for the generator it is given.
 struct Backoff {
     static let millisecondsMin: Int64 = 250
     static let millisecondsMax: Int64 = 5000

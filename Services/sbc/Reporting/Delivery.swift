@@ -1,7 +1,8 @@
-/// What is to be sent, in which order, and what an answer means for it. Pure: it does no I/O and has no clock.
+/// What is to be sent, in which order, and what an answer means for it. Pure: it does no I/O and has no
+/// clock.
 ///
-/// Transitions leave in the order in which they came. Of progress only the newest is kept, since it says all that
-/// the older ones said. The message at the head is in flight until `answered` or `failed`.
+/// Transitions leave in the order in which they came. Of progress only the newest is kept, since it says
+/// all that the older ones said. The message at the head is in flight until `answered` or `failed`.
 struct Delivery {
     /// What came of the message in flight.
     enum Outcome: Equatable, Sendable {
@@ -30,6 +31,7 @@ struct Delivery {
     private var hasPassedRepeat = false
     private var hasPassedConflict = false
     private var canRegister = true
+    private var isRefused = false
 
     init(attempt: Int64) {
         self.attempt = attempt
@@ -38,8 +40,10 @@ struct Delivery {
     /// Messages not delivered yet.
     var count: Int { queue.count }
 
-    /// Adds a message behind the others; it replaces a progress that still waits.
+    /// Adds a message behind the others; it replaces a progress that still waits. Once the hub has refused
+    /// the job, nothing is added: the row there is another run's.
     mutating func add(_ outgoing: Outgoing) {
+        guard !isRefused else { return }
         if queue.last?.isProgress == true { queue.removeLast() }
         queue.append(outgoing)
     }
@@ -116,8 +120,8 @@ struct Delivery {
                 return change(to: stored + 1, reason: "the hub already knows attempt \(stored)")
             }
             return refuse(
-                "the hub has this job with other content (\(reason(answer))); use another --job-id, or a higher "
-                    + "--attempt"
+                "the hub has this job with other content (\(reason(answer))); use another --job-id, or a "
+                    + "higher --attempt"
             )
         }
         // A hub without this route, or one that wants other columns: its answers to telemetry will tell.
@@ -165,6 +169,7 @@ struct Delivery {
 
     private mutating func refuse(_ reason: String) -> Outcome {
         queue = []
+        isRefused = true
         return .jobRefused(reason: reason)
     }
 

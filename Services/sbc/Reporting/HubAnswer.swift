@@ -40,8 +40,8 @@ struct HubAnswer: Equatable, Sendable {
         self.excerpt = excerpt
     }
 
-    /// Reads a response. A body that is no JSON object, or has members of other types, just says less: a balancer
-    /// may have answered.
+    /// Reads a response. A body that is no JSON object, or has members of other types, just says less: a
+    /// balancer may have answered.
     init(_ response: HTTPResponse) {
         let members = try? JSONDecoder().decode(Members.self, from: Data(response.body))
         self.init(

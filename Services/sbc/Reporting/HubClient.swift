@@ -10,7 +10,10 @@ struct HubClient: ~Copyable {
     private let hubURL: String
     private let writer: MessageWriter
 
-    /// - Parameter hubURL: `http://host:port`, without a slash at its end.
+    /// - Parameters:
+    ///   - hubURL: `http://host:port`, without a slash at its end.
+    ///   - writer: makes the bodies.
+    /// - Throws: `CurlError` where libcurl cannot be set up.
     init(hubURL: String, writer: MessageWriter) throws(CurlError) {
         http = try HTTPClient(userAgent: "sendense-backup-client/\(SendenseBackupClient.version)")
         self.hubURL = hubURL

@@ -4,8 +4,8 @@ internal import Logging
 internal import Synchronization
 internal import Threading
 
-/// Reports a job to the hub from a thread of its own. The copy only posts events, which never blocks, and adds to
-/// the counters that this reads.
+/// Reports a job to the hub from a thread of its own. The copy only posts events, which never blocks, and
+/// adds to the counters that this reads.
 final class Reporter: Sendable {
     struct Settings: Sendable {
         var hubURL: String
@@ -30,7 +30,8 @@ final class Reporter: Sendable {
     private let summary: Mutex<ReportSummary>
     private let deadlineMilliseconds = Atomic<Int64>(Int64.max)
 
-    /// - Parameter saveState: called on the reporter's thread when the attempt changes and as `seq` grows.
+    /// A reporter that has not started. `saveState` is called on its thread when the attempt changes and as
+    /// `seq` grows.
     init(
         writer: MessageWriter,
         counters: JobCounters,
@@ -118,7 +119,9 @@ final class Reporter: Sendable {
             } else {
                 let deadline = deadlineMilliseconds.load(ordering: .acquiring)
                 // What may only be sent after the deadline is not worth waiting for.
-                guard let nextAt = desk.delivery.nextAtMilliseconds, max(now, nextAt) < deadline else { return }
+                guard let nextAt = desk.delivery.nextAtMilliseconds, max(now, nextAt) < deadline else {
+                    return
+                }
                 if nextAt > now { usleep(UInt32(nextAt - now) * 1000) }
             }
             if let outgoing = desk.delivery.next(nowMilliseconds: MonotonicClock.nowMilliseconds) {

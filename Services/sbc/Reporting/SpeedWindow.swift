@@ -1,4 +1,5 @@
-/// The speed of the last seconds: bytes really moved over a sliding window, so that a stall shows as one. Pure.
+/// The speed of the last seconds: bytes really moved over a sliding window, so that a stall shows as one.
+/// Pure.
 struct SpeedWindow {
     /// A difference over less time says more about chance than about speed.
     static let spanMillisecondsMin: Int64 = 500

@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Writes to a standard stream. What it does not take is lost: a closed terminal is no reason to stop a backup.
+/// Writes to a standard stream. What it does not take is lost: a closed terminal is no reason to stop a
+/// backup.
 enum Output {
     static func write(_ text: String, to fileDescriptor: Int32 = STDOUT_FILENO) {
         write(Array(text.utf8), to: fileDescriptor)
@@ -10,7 +11,11 @@ enum Output {
         var offset = 0
         while offset < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { memory in
-                unsafe Glibc.write(fileDescriptor, memory.baseAddress?.advanced(by: offset), memory.count - offset)
+                unsafe Glibc.write(
+                    fileDescriptor,
+                    memory.baseAddress?.advanced(by: offset),
+                    memory.count - offset
+                )
             }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }

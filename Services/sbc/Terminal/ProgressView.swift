@@ -2,8 +2,8 @@ internal import Glibc
 internal import Logs
 internal import Threading
 
-/// Shows a run on standard output: a line redrawn in place on a terminal, plain lines elsewhere, NDJSON events, or
-/// nothing. Belongs to the main thread.
+/// Shows a run on standard output: a line redrawn in place on a terminal, plain lines elsewhere, NDJSON
+/// events, or nothing. Belongs to the main thread.
 struct ProgressView {
     enum Mode: Equatable, Sendable {
         case quiet, json, terminal, lines
@@ -76,7 +76,9 @@ struct ProgressView {
             diskCompleted(index, disk)
         }
         guard mode != .quiet else { return }
-        if let shownAtMilliseconds, nowMilliseconds - shownAtMilliseconds < mode.intervalMilliseconds { return }
+        if let shownAtMilliseconds, nowMilliseconds - shownAtMilliseconds < mode.intervalMilliseconds {
+            return
+        }
         // The first showing is due an interval after the start, not at 0 %.
         guard shownAtMilliseconds != nil || mode == .terminal else {
             shownAtMilliseconds = nowMilliseconds
@@ -107,7 +109,9 @@ struct ProgressView {
             )
         case .terminal, .lines:
             closeLine()
-            Output.write("disk \(index) completed: \(Units.size(disk.dealt)), data \(Units.size(disk.moved))\n")
+            Output.write(
+                "disk \(index) completed: \(Units.size(disk.dealt)), data \(Units.size(disk.moved))\n"
+            )
         }
     }
 

@@ -53,9 +53,13 @@ public enum MigrationStep: Sendable {
         }
     }
 
-    /// The statement that this step needs. nil: nothing is missing.
-    /// - Parameter createdTables: tables that an earlier step of the same migration creates, for a plan that
-    ///   does not run them; the step adds its own.
+    /// The statement that this step needs.
+    /// - Parameters:
+    ///   - schema: what is there now.
+    ///   - createdTables: tables that an earlier step of the same migration creates, for a plan that does not
+    ///     run them; the step adds its own.
+    /// - Returns: one statement. nil where nothing is missing.
+    /// - Throws: `DatabaseError` where the schema cannot be read.
     func statement(
         _ schema: SchemaReader,
         createdTables: inout Set<String>
@@ -73,7 +77,9 @@ public enum MigrationStep: Sendable {
             }
             return "CREATE TABLE IF NOT EXISTS `\(table)` \(text)"
         case .column(let column, let table, let definition):
-            guard !createdTables.contains(table), try schema.column(column, of: table) == nil else { return nil }
+            guard !createdTables.contains(table), try schema.column(column, of: table) == nil else {
+                return nil
+            }
             return "ALTER TABLE `\(table)` ADD COLUMN IF NOT EXISTS `\(column)` \(definition)"
         case .index(let index, let table, let columns, let unique):
             guard !createdTables.contains(table) else { return nil }

@@ -64,6 +64,7 @@ public struct Migrator: Sendable {
     ///   - timeoutSeconds: how long to wait for another service's claim, and for tables in use.
     ///   - report: is told each statement before it runs.
     /// - Returns: the migrations that this call has run; the others were there, or another service ran them.
+    /// - Throws: `MigrationError`; what was done until then stands, and the next run goes on from there.
     @discardableResult
     public func run(
         timeoutSeconds: Int = 300,
@@ -76,7 +77,8 @@ public struct Migrator: Sendable {
         try mapped { () throws(DatabaseError) in
             try connection.execute("SET SESSION lock_wait_timeout=\(Self.tableWaitSeconds)")
             for statement in Self.bookkeeping {
-                try retrying(until: deadline) { () throws(DatabaseError) in try connection.execute(statement) }
+                try retrying(until: deadline) { () throws(DatabaseError) in try connection.execute(statement)
+                }
             }
         }
         var done: [Migration] = []
@@ -85,7 +87,9 @@ public struct Migrator: Sendable {
                 defer { release(connection) }
                 // Another service may have run it between the look and the claim.
                 guard try pending(connection).first?.version == migration.version else { continue }
-                if try apply(migration, connection, until: deadline, report: report) { done.append(migration) }
+                if try apply(migration, connection, until: deadline, report: report) {
+                    done.append(migration)
+                }
             } else if ContinuousClock.now > deadline {
                 let holder = try mapped { () throws(DatabaseError) in try claimHolder(connection) }
                 throw .claimed(owner: holder, waitedSeconds: timeoutSeconds)
@@ -226,7 +230,8 @@ extension Migrator {
     /// Lets go of the claim. What cannot be released expires.
     private func release(_ connection: Connection) {
         guard connection.isUsable else { return }
-        let sql = "UPDATE sendense_migration_claim SET owner = NULL, expires_at_ms = 0 WHERE id = 1 AND owner = ?"
+        let sql =
+            "UPDATE sendense_migration_claim SET owner = NULL, expires_at_ms = 0 WHERE id = 1 AND owner = ?"
         _ = try? connection.prepare(sql).execute([.text(owner)])
     }
 

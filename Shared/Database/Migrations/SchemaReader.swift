@@ -18,7 +18,9 @@ struct SchemaReader {
             FROM information_schema.COLUMNS \
             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = ?
             """
-        guard let row = try connection.prepare(sql).query([.text(table), .text(column)]).first else { return nil }
+        guard let row = try connection.prepare(sql).query([.text(table), .text(column)]).first else {
+            return nil
+        }
         return ColumnFacts(
             type: try row.text(0),
             isNullable: try row.text(1) == "YES",
@@ -53,7 +55,7 @@ struct SchemaReader {
 
 /// One column as information_schema describes it.
 struct ColumnFacts: Equatable {
-    /// Like `varchar(64)` or `enum('a','b')`.
+    /// As SQL, like `varchar(64)` or `enum('a','b')`.
     var type: String
     var isNullable: Bool
     /// As SQL, strings with their quotes. nil: none.
@@ -69,7 +71,7 @@ struct ColumnFacts: Equatable {
         return "\(type) CHARACTER SET \(characterSet) COLLATE \(collation)"
     }
 
-    /// The values of an ENUM. nil: another type.
+    /// The values of an ENUM, backslashes still escaped. nil: another type.
     var enumValues: [String]? {
         guard type.lowercased().hasPrefix("enum("), type.hasSuffix(")") else { return nil }
         var values: [String] = []
@@ -98,12 +100,14 @@ struct ColumnFacts: Equatable {
     /// missing or it is no ENUM.
     func definition(withEnumValues wanted: [String]) -> String? {
         guard let values = enumValues else { return nil }
-        let known = Set(values.map { $0.lowercased() })
-        let missing = wanted.filter { !known.contains($0.lowercased()) }
+        // A collation may hold upper and lower case to be the same value.
+        var known = Set(values.map { $0.lowercased() })
+        let missing = wanted.filter { known.insert($0.lowercased()).inserted }
         guard !missing.isEmpty else { return nil }
-        let all = (values + missing).map(Self.quoted).joined(separator: ",")
-        var parts = ["enum(\(all))"]
-        if let characterSet, let collation { parts.append("CHARACTER SET \(characterSet) COLLATE \(collation)") }
+        var parts = ["\(type.dropLast())\(missing.map { ",\(Self.quoted($0))" }.joined()))"]
+        if let characterSet, let collation {
+            parts.append("CHARACTER SET \(characterSet) COLLATE \(collation)")
+        }
         parts.append(isNullable ? "NULL" : "NOT NULL")
         if let defaultExpression { parts.append("DEFAULT \(defaultExpression)") }
         if !comment.isEmpty { parts.append("COMMENT \(Self.quoted(comment))") }

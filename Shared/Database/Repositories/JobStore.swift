@@ -57,8 +57,9 @@ public struct JobStore {
             """
             INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase,
               bytes_transferred, total_bytes, transfer_speed_bps, eta_seconds, progress_percent, attempt,
-              telemetry_seq, presumed, started_at, last_telemetry_at, last_contact_ms)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, 0, NOW(),
+              telemetry_seq, telemetry_key_ms, telemetry_key_rank, error_message, presumed, started_at,
+              completed_at, last_telemetry_at, last_contact_ms)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(), IF(? = 1, NOW(), NULL),
               IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL))
             """
         ).execute([
@@ -66,6 +67,8 @@ public struct JobStore {
             .text(job.backupType.rawValue), .text(job.status.rawValue), .text(job.phase),
             .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
             .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
+            Value(job.clockKey?.milliseconds), Value(job.clockKey.map { Int64($0.rank) }),
+            Value(job.errorMessage), .int(change.completedStamp.rawValue),
             .int(change.contactAgeMilliseconds == nil ? 0 : 1),
             .int((change.contactAgeMilliseconds ?? 0) * 1000),
             .int(change.contactAgeMilliseconds == nil ? 0 : 1),
@@ -125,15 +128,16 @@ public struct JobStore {
         try connection.prepare(
             """
             INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
-              bytes_transferred, progress_percent)
-            VALUES (?, ?, ?, ?, ?, ?, ? / 100)
+              bytes_transferred, progress_percent, disk_change_id, error_message, completed_at)
+            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?, IF(? = 1, NOW(), NULL))
             """
         ).executeBulk(
             [
                 .texts(rows.map(\.jobID)), .ints(rows.map { Int64($0.disk.index) }),
                 .ints(rows.map { Self.gibibytes($0.disk.total) }), .ints(rows.map(\.disk.total)),
                 .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
-                .ints(rows.map { Int64($0.disk.percentHundredths) }),
+                .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
+                .texts(rows.map(\.disk.errorMessage)), .ints(rows.map(\.completedStamp.rawValue)),
             ],
             rowCount: rows.count
         )

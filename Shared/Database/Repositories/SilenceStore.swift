@@ -37,7 +37,8 @@ public struct SilenceStore {
     ///   - seconds: the shorter threshold.
     ///   - status: running or stalled.
     /// - Returns: at most `jobCountMax` jobs.
-    public func silentJobs(status: JobStatus, forSeconds seconds: Int64) throws(DatabaseError) -> [SilentJob] {
+    public func silentJobs(status: JobStatus, forSeconds seconds: Int64) throws(DatabaseError) -> [SilentJob]
+    {
         let rows = try connection.prepare(
             """
             SELECT id, status, attempt, telemetry_seq, last_contact_ms,
@@ -51,7 +52,9 @@ public struct SilenceStore {
         ).query([.text(status.rawValue), .int(seconds)])
         var jobs: [SilentJob] = []
         for row in rows {
-            guard let id = JobID(try row.text(0)), let status = JobStatus(rawValue: try row.text(1)) else { continue }
+            guard let id = JobID(try row.text(0)), let status = JobStatus(rawValue: try row.text(1)) else {
+                continue
+            }
             let job = SilentJob(
                 id: id,
                 status: status,
@@ -72,7 +75,11 @@ public struct SilenceStore {
     ///   - mark: what to make of it.
     ///   - rule: the thresholds and their words.
     /// - Returns: false if the job has moved since; nothing was changed then.
-    public func mark(_ job: SilentJob, as mark: StaleRule.Mark, by rule: StaleRule) throws(DatabaseError) -> Bool {
+    public func mark(
+        _ job: SilentJob,
+        as mark: StaleRule.Mark,
+        by rule: StaleRule
+    ) throws(DatabaseError) -> Bool {
         try connection.transaction { () throws(DatabaseError) -> Bool in
             switch mark {
             case .stall: try stall(job, rule)

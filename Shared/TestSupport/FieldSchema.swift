@@ -1,14 +1,22 @@
-/// The tables and rows of a hub in the field, as they stand before our first migration.
-enum FieldSchema {
-    /// The statements, in order.
-    static var statements: [String] { split(sql) }
+public import Database
 
-    /// What turns them into a hub that has the guide's telemetry columns already.
-    static var telemetryStatements: [String] { split(telemetrySQL) }
+/// The tables and rows of a hub in the field, as they stand before our first migration.
+public enum FieldSchema {
+    /// Makes the tables and rows in the connection's database.
+    /// - Parameters:
+    ///   - connection: a connection to an empty database.
+    ///   - withTelemetry: whether the hub has the guide's telemetry columns already.
+    /// - Throws: `DatabaseError` where the database is not empty.
+    public static func install(on connection: Connection, withTelemetry: Bool) throws(DatabaseError) {
+        for statement in split(sql) + (withTelemetry ? split(telemetrySQL) : []) {
+            try connection.execute(statement)
+        }
+    }
 
     /// No literal in them holds a semicolon.
     private static func split(_ sql: String) -> [String] {
-        sql.split(separator: ";").map { $0.drop(while: \.isWhitespace) }.filter { !$0.isEmpty }.map(String.init)
+        sql.split(separator: ";").map { $0.drop(while: \.isWhitespace) }.filter { !$0.isEmpty }
+            .map(String.init)
     }
 
     private static let telemetrySQL = """

@@ -1,0 +1,129 @@
+import Foundation
+import Glibc
+
+/// What a server answered.
+struct HTTPReply: Sendable {
+    var status: Int
+    /// By lower-case name.
+    var headers: [String: String]
+    var body: [UInt8]
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The body as a JSON object.
+    func object() throws -> [String: Any] {
+        guard let object = try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any] else {
+            throw EndToEndError("no JSON object: \(text)")
+        }
+        return object
+    }
+}
+
+/// One TCP connection to a server on this machine, spoken to in plain bytes.
+final class HTTPConnection {
+    private let socket: Int32
+    private var received: [UInt8] = []
+
+    /// Connects; one read or write may take as long as the timeout.
+    ///
+    /// - Throws: `EndToEndError` with the errno where nobody listens.
+    init(port: Int, timeoutSeconds: Int = 10) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw EndToEndError("socket: errno \(errno)") }
+        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            unsafe setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = unsafe withUnsafePointer(to: &address) { address in
+            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(socket, $0, length)
+            }
+        }
+        guard code == 0 else {
+            let number = errno
+            close(socket)
+            throw EndToEndError("connect to port \(port): errno \(number)")
+        }
+    }
+
+    deinit { close(socket) }
+
+    /// Sends bytes as they are.
+    func send(_ text: String) throws {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw EndToEndError("send: errno \(errno)") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Sends a request, and waits for its answer.
+    func request(_ method: String, _ path: String, body: String = "") throws -> HTTPReply {
+        try send(
+            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        )
+        return try receive()
+    }
+
+    /// The next answer.
+    ///
+    /// - Throws: `EndToEndError` if the connection ends, or nothing comes for the timeout.
+    func receive() throws -> HTTPReply {
+        while true {
+            if let reply = try takeReply() { return reply }
+            guard try read() else { throw EndToEndError("the server closed the connection") }
+        }
+    }
+
+    /// Whether the server closes the connection within the timeout; what it says before is thrown away.
+    func isClosedByServer() -> Bool {
+        do {
+            while try read() {}
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func read() throws -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 16 * 1024)
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(socket, $0.baseAddress, $0.count, 0) }
+        guard count >= 0 else {
+            if errno == ECONNRESET { return false }
+            throw EndToEndError("recv: errno \(errno)")
+        }
+        received += buffer[..<count]
+        return count > 0
+    }
+
+    private func takeReply() throws -> HTTPReply? {
+        guard
+            let end = received.indices.first(where: { received[$0...].starts(with: Array("\r\n\r\n".utf8)) })
+        else { return nil }
+        let lines = String(decoding: received[..<end], as: UTF8.self).split(separator: "\r\n")
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
+        }
+        guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+            throw EndToEndError("no status line: \(lines)")
+        }
+        let start = end + 4
+        let length = headers["content-length"].flatMap { Int($0) } ?? 0
+        guard received.count >= start + length else { return nil }
+        let body = Array(received[start..<start + length])
+        received.removeFirst(start + length)
+        return HTTPReply(status: status, headers: headers, body: body)
+    }
+}

@@ -1,0 +1,113 @@
+import Database
+
+/// A job and its disks as one statement saw them.
+struct JobRow: Equatable {
+    struct Disk: Equatable {
+        var status: String
+        var bytes: Int64
+        var total: Int64
+        var percent: Double
+        var changeID: String?
+    }
+
+    var status: String
+    var phase: String
+    var bytes: Int64
+    var total: Int64
+    var speed: Int64?
+    var etaSeconds: Int64?
+    var percent: Double
+    var error: String?
+    var attempt: Int64
+    var seq: Int64
+    var isPresumed: Bool
+    var isEnded: Bool
+    /// `last_telemetry_at`, in the server's zone.
+    var lastTelemetryAt: String?
+    /// Milliseconds since 1970 UTC.
+    var lastContact: Int64?
+    /// The same by the database's clock, when the row was read.
+    var now: Int64
+    /// Seconds since `last_telemetry_at`, as the guide's queries reckon.
+    var telemetryAge: Int64?
+    var disks: [Disk]
+
+    /// Milliseconds since the last contact.
+    var silence: Int64 { now - (lastContact ?? now) }
+
+    private static let statement = """
+        SELECT j.status, j.current_phase, j.bytes_transferred, j.total_bytes, j.transfer_speed_bps,
+          j.eta_seconds, CAST(j.progress_percent AS DOUBLE), j.error_message, j.attempt, j.telemetry_seq,
+          j.presumed, j.completed_at IS NOT NULL, CAST(j.last_telemetry_at AS CHAR), j.last_contact_ms,
+          CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED),
+          d.disk_index, d.status, d.bytes_transferred, d.total_bytes, CAST(d.progress_percent AS DOUBLE),
+          d.disk_change_id, TIMESTAMPDIFF(SECOND, j.last_telemetry_at, NOW())
+        FROM backup_jobs j LEFT JOIN backup_disks d ON d.backup_job_id = j.id
+        WHERE j.id = ? ORDER BY d.disk_index
+        """
+
+    /// Reads a job. nil if there is none.
+    init?(_ connection: Connection, job id: String) throws {
+        let rows = try connection.prepare(Self.statement).query([.text(id)])
+        guard let row = rows.first else { return nil }
+        status = try row.text(0)
+        phase = try row.text(1)
+        bytes = try row.int(2)
+        total = try row.int(3)
+        speed = try row.optionalInt(4)
+        etaSeconds = try row.optionalInt(5)
+        percent = try row.double(6)
+        error = try row.optionalText(7)
+        attempt = try row.int(8)
+        seq = try row.int(9)
+        isPresumed = try row.int(10) == 1
+        isEnded = try row.int(11) == 1
+        lastTelemetryAt = try row.optionalText(12)
+        lastContact = try row.optionalInt(13)
+        now = try row.int(14)
+        telemetryAge = try row.optionalInt(21)
+        disks = []
+        for row in rows where !row.isNull(15) {
+            disks.append(
+                Disk(
+                    status: try row.text(16),
+                    bytes: try row.int(17),
+                    total: try row.int(18),
+                    percent: try row.double(19),
+                    changeID: try row.optionalText(20)
+                )
+            )
+        }
+    }
+}
+
+extension Connection {
+    /// A job that has to be there.
+    func job(_ id: String) throws -> JobRow {
+        guard let row = try JobRow(self, job: id) else { throw EndToEndError("there is no job \(id)") }
+        return row
+    }
+
+    /// The job's history: the status that each event led to, and its cause.
+    func events(_ id: String) throws -> [String] {
+        try prepare("SELECT to_status, cause FROM job_events WHERE job_id = ? ORDER BY id")
+            .query([.text(id)])
+            .map { "\(try $0.text(0)) (\(try $0.text(1)))" }
+    }
+
+    /// Waits until a job is as wanted.
+    ///
+    /// - Throws: `EndToEndError` with the job as it was last, if it is not so within so many seconds.
+    @discardableResult
+    func waitForJob(_ id: String, seconds: Double, _ condition: (JobRow) -> Bool) throws -> JobRow {
+        var last: JobRow?
+        let isSo = try eventually(seconds: seconds, everyMilliseconds: 20) {
+            last = try JobRow(self, job: id)
+            return last.map(condition) ?? false
+        }
+        guard isSo, let last else {
+            throw EndToEndError("job \(id), after \(seconds) s: \(last.map { "\($0)" } ?? "not there")")
+        }
+        return last
+    }
+}

@@ -1,0 +1,220 @@
+import Database
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+/// The real services, started by `./dev` in a folder of their own.
+final class Stack: Sendable {
+    /// A service of the stack, named as `./dev` names it.
+    enum Service: String, CaseIterable {
+        case mariadb, writer, ingest
+        case staleDetector = "stale-detector"
+
+        /// The name in `stack.env` of its process number.
+        var pidVariable: String {
+            "SENDENSE_PID_" + rawValue.uppercased().replacingOccurrences(of: "-", with: "_")
+        }
+    }
+
+    /// The stack of the suite that is running.
+    @TaskLocal static var current: Stack?
+
+    /// The one folder that all stacks of this process use, one after the other: the database stays from one
+    /// to the next, as it does for a user.
+    let folder: String
+    private let environment: [String: String]
+
+    /// Starts a stack, and waits until all of it is ready.
+    ///
+    /// - Parameter settings: variables for `./dev up`, beside those that set it apart from other stacks.
+    /// - Throws: `EndToEndError` with what `./dev` said.
+    init(_ settings: [String: String] = [:]) throws {
+        folder = try StackFolder.path()
+        var environment = Self.cleanEnvironment
+        environment["SENDENSE_STATE_DIR"] = folder
+        environment["SENDENSE_BIN_DIR"] = Self.binaries
+        environment["SKIP_BUILD"] = "1"
+        environment["FREE_PORTS"] = "1"
+        environment["MARIADB_OPTIONS"] = Self.mariaDBOptions(isDurable: false)
+        self.environment = environment.merging(settings) { $1 }
+        try dev("up", seconds: 120)
+    }
+
+    /// The options of the stack's MariaDB: never UTC, so that a confusion of zones shows.
+    static func mariaDBOptions(isDurable: Bool) -> String {
+        "--default-time-zone=-03:00 --innodb-flush-log-at-trx-commit=\(isDurable ? 1 : 0)"
+    }
+
+    /// The repository, found from this file's place in it.
+    static let root = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
+        .replacingOccurrences(of: "//", with: "/")
+
+    /// Where the services' binaries are.
+    static let binaries =
+        ProcessInfo.processInfo.environment["SENDENSE_BIN_DIR"] ?? root + "/.build/debug"
+
+    /// This process's variables without those that speak of another stack or another server.
+    private static let cleanEnvironment: [String: String] = {
+        let kept = ["SENDENSE_DEV_RUN"]
+        return ProcessInfo.processInfo.environment.filter { name, _ in
+            kept.contains(name) || !(name.hasPrefix("SENDENSE_") || name.hasPrefix("MYSQL"))
+        }
+    }()
+
+    // MARK: - Commands
+
+    /// Runs `./dev`.
+    ///
+    /// - Throws: `EndToEndError` with its output if it fails.
+    @discardableResult
+    func dev(_ arguments: String..., seconds: Int = 90) throws -> Command.Output {
+        let output = try Command.run(
+            [Self.root + "/dev"] + arguments,
+            environment: environment,
+            folder: folder,
+            seconds: seconds
+        )
+        guard output.status == 0 else {
+            throw EndToEndError("./dev \(arguments.joined(separator: " ")): \(output)")
+        }
+        return output
+    }
+
+    /// Starts one service, and waits until it is ready.
+    func start(_ service: Service) throws { try dev("start", "SERVICE=\(service.rawValue)") }
+
+    /// Stops one service in order.
+    func stop(_ service: Service) throws { try dev("stop", "SERVICE=\(service.rawValue)") }
+
+    /// Kills one service without warning, and waits until it is gone.
+    func kill9(_ service: Service) throws {
+        guard let pid = try variables()[service.pidVariable].flatMap({ pid_t($0) }) else {
+            throw EndToEndError("stack.env does not name \(service.pidVariable)")
+        }
+        kill(pid, SIGKILL)
+        guard eventually(seconds: 10, everyMilliseconds: 5, { !Self.isAlive(pid) }) else {
+            throw EndToEndError("\(service.rawValue), process \(pid), survives SIGKILL")
+        }
+    }
+
+    /// Runs a script of commands as a user does after `. stack.env`.
+    func shell(
+        _ script: String,
+        variables: [String: String] = [:],
+        seconds: Int = 60
+    ) throws -> Command.Output {
+        try Command.run(
+            ["bash", "-c", ". \"$SENDENSE_STATE_DIR/stack.env\"\n\(script)"],
+            environment: environment.merging(variables) { $1 },
+            folder: folder,
+            seconds: seconds
+        )
+    }
+
+    /// Starts a program of the stack's that the test holds itself.
+    func launch(_ arguments: [String], variables: [String: String]) throws -> Command {
+        try Command(arguments, environment: environment.merging(variables) { $1 }, folder: folder)
+    }
+
+    // MARK: - What it says of itself
+
+    /// The variables of `stack.env`.
+    func variables() throws -> [String: String] { try Self.exports("\(folder)/stack.env") }
+
+    /// The services' settings, as they were saved at the start.
+    func settings() throws -> [String: String] { try Self.exports("\(folder)/run/settings") }
+
+    /// The port at which ingest listens.
+    func ingestPort() throws -> Int {
+        guard
+            let port = try settings()["SENDENSE_INGEST_LISTEN"]?.split(separator: ":").last.flatMap({
+                Int($0)
+            })
+        else { throw EndToEndError("the settings name no port of ingest") }
+        return port
+    }
+
+    /// A login of the test's own, as the services' user.
+    func connection() throws -> Connection {
+        let settings = DatabaseSettings(
+            socketPath: try variables()["SENDENSE_MARIADB_SOCKET"],
+            database: "migratekit_oma",
+            user: "oma_user",
+            password: "oma_password"
+        )
+        return try Connection.open(settings)
+    }
+
+    /// A service's log.
+    func log(_ service: Service) -> String {
+        let data = FileManager.default.contents(atPath: "\(folder)/logs/\(service.rawValue).log") ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// The ends of all logs, for a failure's message.
+    var logTails: String {
+        Service.allCases.map { service in
+            let lines = log(service).split(separator: "\n").suffix(12).joined(separator: "\n    ")
+            return "  the end of \(service.rawValue)'s log:\n    \(lines)"
+        }.joined(separator: "\n")
+    }
+
+    /// The processes of this stack, also those that no file names any more.
+    func processes() -> [pid_t] {
+        let mark = Data("SENDENSE_STACK=\(folder)".utf8)
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return entries.compactMap { pid_t($0) }.filter { pid in
+            guard let environ = FileManager.default.contents(atPath: "/proc/\(pid)/environ") else {
+                return false
+            }
+            return environ.split(separator: 0).contains { Data($0) == mark } && Self.isAlive(pid)
+        }
+    }
+
+    /// Whether a process is there and no zombie.
+    private static func isAlive(_ pid: pid_t) -> Bool {
+        guard let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return false }
+        let fields = String(decoding: stat, as: UTF8.self).split(separator: ")").last ?? ""
+        return !fields.hasPrefix(" Z") && !fields.hasPrefix(" X")
+    }
+
+    private static func exports(_ path: String) throws -> [String: String] {
+        var values: [String: String] = [:]
+        for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") {
+            let parts = line.dropFirst("export ".count).split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            values[String(parts[0])] = parts[1].trimmingCharacters(in: CharacterSet(charactersIn: "'"))
+        }
+        return values
+    }
+}
+
+/// The stacks' folder; it goes when the process ends, with all that runs in it.
+enum StackFolder {
+    private static let made = Mutex<String?>(nil)
+
+    static func path() throws -> String {
+        try made.withLock { made in
+            if let made { return made }
+            // Short: the path of a unix socket has room for 107 bytes.
+            var template = Array((NSTemporaryDirectory() + "/se2e-XXXXXX").utf8CString)
+            guard unsafe mkdtemp(&template) != nil, let real = unsafe realpath(template, nil) else {
+                throw EndToEndError("mkdtemp: errno \(errno)")
+            }
+            defer { unsafe free(real) }
+            let path = unsafe String(cString: real)
+            made = path
+            atexit { StackFolder.clear() }
+            return path
+        }
+    }
+
+    private static func clear() {
+        guard let path = made.withLock({ $0 }) else { return }
+        // A suite that was cut short could not do it.
+        let environment = ProcessInfo.processInfo.environment.merging(["SENDENSE_STATE_DIR": path]) { $1 }
+        _ = try? Command.run([Stack.root + "/dev", "down"], environment: environment, folder: path)
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}

@@ -1,0 +1,115 @@
+import Testing
+
+@testable import SBC
+
+struct ArgumentTests {
+    @Test(arguments: [
+        ("/dev/vda=/backup/vda.raw", "/dev/vda", "/backup/vda.raw"),
+        ("a.raw=b.raw", "a.raw", "b.raw"),
+        ("nbd+unix:///?socket=/a=nbd+unix:///?socket=/b", "nbd+unix:///?socket=/a", "nbd+unix:///?socket=/b"),
+        (
+            "nbd://h:10809/x=nbd://127.0.0.1:10100/pg-disk0", "nbd://h:10809/x",
+            "nbd://127.0.0.1:10100/pg-disk0"
+        ),
+        ("nbd+unix:///?socket=/run/a.sock=/backup/b.raw", "nbd+unix:///?socket=/run/a.sock", "/backup/b.raw"),
+        ("nbd+unix:///e?socket=/a&tls=1=/b", "nbd+unix:///e?socket=/a&tls=1", "/b"),
+        ("/a=nbd+unix:///?socket=/b", "/a", "nbd+unix:///?socket=/b"),
+        ("/data/x=1/a.raw=/backup/b.raw", "/data/x=1/a.raw", "/backup/b.raw"),
+    ])
+    func `a disk splits between source and target`(text: String, source: String, target: String) throws {
+        let disk = try DiskArgument(text)
+        #expect(disk.source.description == source)
+        #expect(disk.target.description == target)
+    }
+
+    @Test(arguments: ["", "/a", "=/b", "/a=", "a=b=c", "/a=/b=/c", "nbd+unix:///?socket=/a"])
+    func `what cannot be split in one way is refused with its text`(text: String) {
+        let fault = #expect(throws: DiskArgument.Fault.self) { try DiskArgument(text) }
+        #expect(fault?.description.contains(text) == true)
+    }
+
+    @Test func `a URI is told from a path and refused by name for now`() throws {
+        #expect(Endpoint("nbd+unix:///?socket=/a") == .uri("nbd+unix:///?socket=/a"))
+        #expect(Endpoint("/a://b") == .path("/a://b"))
+        #expect(Endpoint("./x") == .path("./x"))
+        let error = #expect(throws: CopyError.self) {
+            try PreparedDisk.open(index: 3, source: Endpoint("nbd://h/x"), target: Endpoint("/t"))
+        }
+        let text = try #require(error?.description)
+        #expect(text.contains("disk 3") && text.contains("nbd://h/x"))
+        #expect(text.contains("this build copies files and block devices only"))
+    }
+
+    @Test(arguments: [
+        ("50M", Int64(50) << 20), ("1", 1), ("4k", 4096), ("1.5G", 3 << 29), ("50MB/s", 50 << 20),
+        ("2MiB", 2 << 20),
+        ("1T", 1 << 40),
+    ])
+    func `a rate is a number with a suffix in base 1024`(text: String, expected: Int64) {
+        #expect(ByteRate(text)?.bytesPerSecond == expected)
+    }
+
+    @Test(arguments: ["", "0", "-1M", "M", "fast", "1e9", "nan", "inf", "1P", "5 M", "0.1"])
+    func `what is no rate is refused`(text: String) {
+        #expect(ByteRate(text) == nil)
+    }
+
+    private func plan(
+        _ change: (inout BackupOptions) -> Void = { _ in },
+        _ environment: [String: String] = [:]
+    ) throws(UsageError) -> BackupPlan {
+        var options = BackupOptions(vm: "pg", disks: ["/a=/b"])
+        change(&options)
+        return try BackupPlan(options, environment: environment, nowMilliseconds: 1_760_099_999_500)
+    }
+
+    @Test func `flags win over the environment, the environment over defaults`() throws {
+        let bare = try plan()
+        #expect(bare.identity.jobID == "backup-pg-1760099999")
+        #expect(bare.hubURL == "http://localhost:8082")
+        #expect(bare.isTelemetryOn)
+        let environment = [
+            "MIGRATEKIT_JOB_ID": "env-job", "SHA_API_URL": "http://hub:1/", "SENDENSE_SBC_STATE_DIR": "/s",
+            "SENDENSE_SBC_LOG": "/l", "SENDENSE_SBC_REPORT_INTERVAL_MS": "200",
+        ]
+        let fromEnvironment = try plan({ _ in }, environment)
+        #expect(fromEnvironment.identity.jobID == "env-job")
+        #expect(fromEnvironment.hubURL == "http://hub:1")
+        #expect(fromEnvironment.stateDirectory == "/s")
+        #expect(fromEnvironment.logFile == "/l" && fromEnvironment.isLogFileAsked)
+        #expect(fromEnvironment.reportIntervalMilliseconds == 200)
+        let fromFlags = try plan(
+            {
+                $0.jobID = "flag-job"
+                $0.hubURL = "https://other:2"
+                $0.stateDirectory = "/t"
+            },
+            environment
+        )
+        #expect(fromFlags.identity.jobID == "flag-job")
+        #expect(fromFlags.hubURL == "https://other:2")
+        #expect(fromFlags.stateDirectory == "/t")
+    }
+
+    @Test func `what is wrong is refused by the option's name`() {
+        let cases: [(String, (inout BackupOptions) -> Void)] = [
+            ("--vm", { $0.vm = "" }),
+            ("--type", { $0.type = "incremental" }),
+            ("--job-id", { $0.jobID = String(repeating: "x", count: 65) }),
+            ("--job-id", { $0.jobID = "a\nb" }),
+            ("--disk", { $0.disks = ["/a"] }),
+            ("--hub-url", { $0.hubURL = "hub:8082" }),
+            ("--hub-url", { $0.hubURL = "ftp://hub" }),
+            ("--hub-url", { $0.hubURL = "http://" }),
+            ("--rate-limit", { $0.rateLimit = "fast" }),
+            ("--attempt", { $0.attempt = 0 }),
+            ("--drain-timeout", { $0.drainTimeoutSeconds = -1 }),
+            ("--log-format", { $0.logFormat = "xml" }),
+            ("256", { $0.disks = Array(repeating: "/a=/b", count: 257) }),
+        ]
+        for (name, change) in cases {
+            let error = #expect(throws: UsageError.self) { try plan(change) }
+            #expect(error?.description.contains(name) == true, "\(name): \(String(describing: error))")
+        }
+    }
+}

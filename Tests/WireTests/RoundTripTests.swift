@@ -1,0 +1,147 @@
+import JobModel
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct RoundTripTests {
+    @Test(arguments: UInt64(0)..<200)
+    func `any message survives the wire`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let batch = EnvelopeBatch(
+            sender: (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) },
+            envelopes: try (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+                Envelope(
+                    messageID: UInt64.random(in: 1 ... .max, using: &generator),
+                    ageMilliseconds: UInt32.random(in: .min ... .max, using: &generator),
+                    message: try Self.message(using: &generator)
+                )
+            }
+        )
+        #expect(try EnvelopeBatch(decoding: batch.encoded()) == batch, "seed \(seed)")
+    }
+
+    @Test(arguments: UInt64(0)..<200)
+    func `any answer survives the wire`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let batch = AnswerBatch(
+            answers: try (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+                AnswerEnvelope(
+                    messageID: UInt64.random(in: 1 ... .max, using: &generator),
+                    answer: Answer(
+                        try #require(Verdict.allCases.randomElement(using: &generator)),
+                        jobStatus: Bool.random(using: &generator)
+                            ? nil : JobStatus.allCases.randomElement(using: &generator),
+                        attempt: Int64.random(in: 0 ... .max, using: &generator),
+                        storedSeq: Int64.random(in: 0 ... .max, using: &generator),
+                        detail: Bool.random(using: &generator) ? "" : "warum nicht: 52 66 8c/5440",
+                        command: [nil, .cancel, .register].randomElement(using: &generator) ?? nil,
+                        problems: [Problem(pointer: "/disks/0", detail: "x")]
+                    )
+                )
+            }
+        )
+        #expect(try AnswerBatch(decoding: batch.encoded()) == batch, "seed \(seed)")
+    }
+
+    @Test(arguments: UInt64(0)..<20)
+    func `every strict prefix is refused`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let envelopes = EnvelopeBatch(
+            sender: [1, 2],
+            envelopes: [
+                Envelope(messageID: 7, ageMilliseconds: 1, message: try Self.message(using: &generator))
+            ]
+        )
+        let answers = AnswerBatch(answers: [AnswerEnvelope(messageID: 7, answer: Answer(.applied))])
+        let (envelopeBytes, answerBytes) = (try envelopes.encoded(), try answers.encoded())
+        for end in 0..<envelopeBytes.count {
+            #expect(throws: WireError.self) { try EnvelopeBatch(decoding: Array(envelopeBytes[..<end])) }
+        }
+        for end in 0..<answerBytes.count {
+            #expect(throws: WireError.self) { try AnswerBatch(decoding: Array(answerBytes[..<end])) }
+        }
+    }
+
+    @Test func `a message of a newer version is refused by name`() throws {
+        var bytes = try AnswerBatch(answers: []).encoded()
+        bytes[2] = 9
+        #expect(throws: WireError(code: .version(9))) { try AnswerBatch(decoding: bytes) }
+    }
+
+    @Test func `answers are not taken for envelopes`() throws {
+        let bytes = try AnswerBatch(answers: []).encoded()
+        #expect(throws: WireError(code: .foreign)) { try EnvelopeBatch(decoding: bytes) }
+    }
+
+    @Test(arguments: UInt64(0)..<500)
+    func `hostile bytes are refused or read, and never stop the process`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        var bytes = try EnvelopeBatch(
+            sender: [1],
+            envelopes: [
+                Envelope(messageID: 1, ageMilliseconds: 0, message: try Self.message(using: &generator))
+            ]
+        ).encoded()
+        for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            let place = Int.random(in: 8..<bytes.count, using: &generator)
+            bytes[place] = UInt8.random(in: .min ... .max, using: &generator)
+        }
+        guard let batch = try? EnvelopeBatch(decoding: bytes) else { return }
+        #expect(batch.envelopes.count + batch.refused.count >= 0)
+    }
+
+    static func message(using generator: inout SplitMix64) throws -> JobMessage {
+        let id = try #require(JobID("backup-vm-\(UInt32.random(in: .min ... .max, using: &generator))"))
+        func maybe<T>(_ value: T) -> T? { Bool.random(using: &generator) ? value : nil }
+        func number() -> Int64 { Int64.random(in: 0 ... .max, using: &generator) }
+        switch Int.random(in: 0...2, using: &generator) {
+        case 0:
+            return .completion(
+                DiskCompletion(
+                    jobID: id,
+                    diskIndex: 3,
+                    changeID: "52 66/5440",
+                    bytes: number(),
+                    attempt: maybe(number())
+                )
+            )
+        case 1:
+            return .registration(
+                Registration(
+                    jobID: id,
+                    vmName: "wéb",
+                    backupType: try #require(BackupType.allCases.randomElement(using: &generator)),
+                    repositoryID: maybe("repo-1"),
+                    disks: [RegisteredDisk(index: 0, total: maybe(number()))],
+                    announcesTelemetry: Bool.random(using: &generator),
+                    attempt: maybe(number())
+                )
+            )
+        default:
+            return .report(
+                Report(
+                    jobID: id,
+                    status: try #require(ReportedStatus.allCases.randomElement(using: &generator)),
+                    phase: "transferring",
+                    bytes: number(),
+                    total: maybe(number()),
+                    speed: maybe(number()),
+                    etaSeconds: maybe(Int32.random(in: 0 ... .max, using: &generator)),
+                    percentHundredths: maybe(4250),
+                    disks: DiskStatus.allCases.shuffled(using: &generator).enumerated().map {
+                        DiskReport(
+                            index: Int32($0),
+                            bytes: number(),
+                            total: maybe(number()),
+                            status: $1
+                        )
+                    },
+                    error: maybe("no space"),
+                    timestampMilliseconds: maybe(-number()),
+                    attempt: maybe(number()),
+                    seq: maybe(number())
+                )
+            )
+        }
+    }
+}

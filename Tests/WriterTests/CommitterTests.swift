@@ -1,0 +1,139 @@
+import Database
+import DatabaseKit
+import JobModel
+import Logging
+import ServiceKit
+import TestSupport
+import Testing
+import Threading
+
+@testable import Writer
+
+/// The committer against a real server.
+@Suite struct CommitterTests {
+    private func registration(_ id: String, vm: String = "vm", totals: [Int64?] = [1000]) throws -> LaneItem {
+        let jobID = try #require(JobID(id))
+        return item(
+            .registration(
+                Registration(
+                    jobID: jobID,
+                    vmName: vm,
+                    backupType: .full,
+                    disks: totals.enumerated().map { RegisteredDisk(index: Int32($0), total: $1) },
+                    announcesTelemetry: true
+                )
+            )
+        )
+    }
+
+    private func completion(_ id: String, disk: Int32 = 0, change: String = "c") throws -> LaneItem {
+        let jobID = try #require(JobID(id))
+        return item(.completion(DiskCompletion(jobID: jobID, diskIndex: disk, changeID: change, bytes: 0)))
+    }
+
+    private func item(_ message: JobMessage) -> LaneItem {
+        LaneItem(
+            sender: [1],
+            messageID: 1,
+            message: message,
+            receivedMilliseconds: MonotonicClock.nowMilliseconds
+        )
+    }
+
+    /// Runs the body on a thread of its own, with a migrated database, a committer and a connection to look with.
+    private func withCommitter(
+        _ body: @escaping @Sendable (Committer, Connection) throws -> Void
+    ) throws {
+        let server = try PrivateMariaDB.shared(timeZone: "-03:00")
+        let settings = try server.createDatabase()
+        try ThreadRun {
+            try DatabaseLibrary.withThread { () throws in
+                try Migrator(settings, owner: "test").run()
+                let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                let session = Session(settings, part: "test", health: Health(waitingFor: []), logger: logger)
+                try body(Committer(session, logger: logger), try Connection.open(settings))
+            }
+        }.value()
+    }
+
+    @Test func `a poisoned message is rejected alone, the others are stored`() throws {
+        try withCommitter { committer, connection in
+            // The trigger stands for whatever a database may refuse.
+            try connection.execute(
+                """
+                CREATE TRIGGER poison BEFORE INSERT ON backup_jobs FOR EACH ROW
+                IF NEW.vm_name = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'poison'; END IF
+                """
+            )
+            var items = try (0..<64).map { try registration("job-\($0)") }
+            items[37] = try registration("job-37", vm: "poison")
+            let answers = committer.commit(items)
+            #expect(answers.enumerated().allSatisfy { $1.verdict == ($0 == 37 ? .rejected : .created) })
+            let count = try connection.query("SELECT COUNT(*) FROM backup_jobs").first?.int(0)
+            #expect(count == 63)
+        }
+    }
+
+    @Test func `what is read back is what was stored`() throws {
+        try withCommitter { committer, connection in
+            let verdicts = committer.commit([
+                try registration("job-a", totals: [1000, nil, (1 << 30) + 1]), try completion("job-a"),
+                try completion("job-a", disk: 9), try completion("nowhere"),
+            ]).map(\.verdict)
+            #expect(verdicts == [.created, .applied, .unknownDisk, .unknownJob])
+            let id = try #require(JobID("job-a"))
+            let job = try connection.transaction { () throws(DatabaseError) in
+                try JobStore(connection).lock([id])[id]
+            }
+            #expect(job?.disks.map(\.status) == [.completed, .pending, .pending])
+            #expect(job?.disks.map(\.total) == [1000, nil, 1_073_741_825])
+            #expect(job?.bytes == 1000 && job?.hasTelemetry == true)
+            let sizes = try connection.query("SELECT size_gb FROM backup_disks ORDER BY disk_index").map {
+                try $0.int(0)
+            }
+            #expect(sizes == [1, 0, 2])
+            let events = try connection.query("SELECT cause FROM job_events ORDER BY id").map {
+                try $0.text(0)
+            }
+            #expect(events == ["registered", "bytes presumed"])
+        }
+    }
+
+    @Test func `ids that differ in case only are two jobs`() throws {
+        try withCommitter { committer, _ in
+            let verdicts = committer.commit([try registration("job-a"), try registration("JOB-A")]).map(
+                \.verdict
+            )
+            #expect(verdicts == [.created, .created])
+        }
+    }
+
+    @Test func `a contact is stamped by the server's clock, in its zone and as an instant`() throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit([try registration("job-a")])
+            let row = try #require(
+                try connection.query(
+                    """
+                    SELECT ABS(TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW())) < 5,
+                      ABS(last_contact_ms - UNIX_TIMESTAMP() * 1000) < 5000 FROM backup_jobs
+                    """
+                ).first
+            )
+            #expect(try row.int(0) == 1)
+            #expect(try row.int(1) == 1)
+        }
+    }
+
+    @Test func `a repeated batch stores nothing twice`() throws {
+        try withCommitter { committer, connection in
+            let items = [try registration("job-a"), try completion("job-a")]
+            _ = committer.commit(items)
+            let again = committer.commit(items).map(\.verdict)
+            #expect(again == [.repeated, .repeated])
+            #expect(try connection.query("SELECT COUNT(*) FROM job_events").first?.int(0) == 3)
+            let stamps = "SELECT completed_at IS NOT NULL, error_message IS NULL FROM backup_jobs"
+            let row = try #require(try connection.query(stamps).first)
+            #expect(try row.int(0) == 1, "a job that begins and ends in one batch has its end")
+        }
+    }
+}
