@@ -47,15 +47,11 @@ struct IngestSettings: Sendable {
         windowCountMax = try settings.int("ingest.window", in: 1...10_000_000)
         connectionCountMax = try settings.int("ingest.connections", in: 1...1_000_000)
         let isOpen = try settings.string("insecure") == "true"
-        guard isOpen || Self.isLoopback(listen.host) else {
+        guard isOpen || Loopback.contains(host: listen.host) else {
             throw SettingsError(
                 "--ingest-listen \(listen.host): only loopback is served without TLS and tokens, which this build does "
                     + "not have; listen on 127.0.0.1 behind a tunnel or balancer, or set --insecure true to accept the risk"
             )
         }
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 }

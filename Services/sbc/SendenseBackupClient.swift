@@ -11,8 +11,8 @@ struct SendenseBackupClient: ParsableCommand {
 
         Exit codes: 0 the copy is good; 1 a disk could not be copied; 2 the arguments, the environment or a \
         file of ours are wrong and nothing was done; 3 the hub refused or cancelled the job; 130 SIGINT; \
-        143 SIGTERM. Whether reports reach the hub never changes the copy: what was not delivered is logged, and told \
-        on standard error. A second signal ends the program at once.
+        143 SIGTERM. Whether reports reach the hub never changes the copy: what was not delivered is logged, \
+        and told on standard error. A second signal ends the program at once.
         """
 
     static let configuration = CommandConfiguration(

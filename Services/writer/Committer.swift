@@ -8,7 +8,9 @@ import Threading
 /// Stores batches: one transaction each, repeated where others were in the way, halved where a message is at fault.
 final class Committer {
     /// How often a transaction that others were in the way of is repeated.
-    private static let triesMax = 10
+    private static let triesMax = 5
+    /// After so many tries a batch is halved: one row that somebody holds must not hold up all.
+    private static let triesBeforeSplit = 2
 
     private let session: Session
     private let logger: Logger
@@ -36,15 +38,17 @@ final class Committer {
                 session.succeeded()
                 return answers
             } catch {
-                repeats.increment()
                 switch error.kind {
                 case .retry, .duplicateKey:
+                    repeats.increment()
                     // A row that another writer made meanwhile is found by the next look; one that is only
                     // taken for the same by the collation never is.
+                    if tries >= Self.triesBeforeSplit, items.count > 1 { return split(items, error) }
                     guard tries < Self.triesMax else {
                         return error.kind == .duplicateKey ? split(items, error) : unavailable(items, error)
                     }
                 case .connectionLost:
+                    repeats.increment()
                     // Whether a lost COMMIT took place nobody knows: repeating it is harmless by the rules.
                     guard tries < 2 else { return unavailable(items, error) }
                 case .refused, .missingParent, .missingColumn:
@@ -62,11 +66,7 @@ final class Committer {
     private func transact(_ connection: Connection, _ items: [LaneItem]) throws(DatabaseError) -> [Answer] {
         let start = MonotonicClock.nowNanoseconds
         let outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
-            let store = JobStore(connection)
-            let stored = try store.lock(Batch.jobIDs(items))
-            let outcome = Batch.apply(items, to: stored, nowMilliseconds: MonotonicClock.nowMilliseconds)
-            try store.store(outcome.changes)
-            return outcome
+            try CarefulWay(connection).store(items)
         }
         let nanoseconds = MonotonicClock.nowNanoseconds - start
         commits.recordNanoseconds(nanoseconds)

@@ -55,10 +55,10 @@ final class Lane: Sendable {
         let session = Session(settings.database, part: Self.part(number), health: health, logger: logger)
         let committer = Committer(session, logger: logger)
         var lastCount = 0
-        while let items = mailbox.takeAll(waitingMilliseconds: 200) {
+        while let items = mailbox.takeAll(waitingMilliseconds: 1000) {
             guard !items.isEmpty else {
                 // Keeps the connection, or tries to get one, so that health tells the truth without load.
-                if migrated.isOpen, session.connection()?.isAlive() == false { _ = session.connection() }
+                if migrated.isOpen, session.connection()?.isAlive() == true { session.succeeded() }
                 committer.idle()
                 continue
             }

@@ -32,6 +32,7 @@ enum Migration {
         return ThreadService(name: "migration") {
             stop.open()
         } _: {
+            var lastError = ""
             while !stop.isOpen {
                 switch attempt(settings, logger: logger) {
                 case .success(let count):
@@ -40,7 +41,9 @@ enum Migration {
                     migrated.open()
                     stop.wait()
                 case .failure(let error):
-                    if health.obstructed("tables", by: "\(error)") || !migrated.isOpen {
+                    health.obstructed("tables", by: "\(error)")
+                    if lastError != "\(error)" {
+                        lastError = "\(error)"
                         logger.error("the tables are not up to date", metadata: ["error": "\(error)"])
                     }
                     stop.wait(milliseconds: 1000)

@@ -129,7 +129,8 @@ final class Receiver: Sendable {
             refusals.append((sender, AnswerEnvelope(messageID: envelope.messageID, answer: answer)))
         }
         for refused in batch.refused {
-            let answer = Answer(.rejected, detail: refused.reason)
+            // A newer writer will understand it: while services are deployed one by one, a retry is worth it.
+            let answer = Answer(.unavailable, detail: refused.reason)
             refusals.append((sender, AnswerEnvelope(messageID: refused.messageID, answer: answer)))
         }
         if !refusals.isEmpty { answer(refusals) }

@@ -32,10 +32,22 @@ struct WriterSettings: Sendable {
                 default: "20",
                 help: "milliseconds that a lane with little to do waits for more"
             ),
+            Setting(
+                "insecure",
+                default: "false",
+                help: "true allows an endpoint that is not loopback, without encryption"
+            ),
         ] + .database
 
     init(_ settings: Settings) throws(SettingsError) {
         bind = try settings.string("writer.bind")
+        let isOpen = try settings.string("insecure") == "true"
+        guard isOpen || bind.hasPrefix("ipc://") || Loopback.contains(endpoint: bind) else {
+            throw SettingsError(
+                "--writer-bind (SENDENSE_WRITER_BIND) is \"\(bind)\"; whoever reaches it can write any job, so only "
+                    + "loopback is bound: tcp://127.0.0.1:5590; set --insecure true to accept the risk"
+            )
+        }
         admin = try settings.address("writer.admin")
         laneCount = try settings.int("writer.lanes", in: 1...64)
         laneMessageCountMax = try settings.int("writer.queue", in: 1...10_000_000)

@@ -102,7 +102,7 @@ public final class Connection {
     /// The prepared statement for `sql`, from the cache where it has been prepared before.
     public func prepare(_ sql: String) throws(DatabaseError) -> Statement {
         handle.checkThread()
-        if let statement = statements[sql] { return statement }
+        if let statement = statements[sql], !statement.isBroken { return statement }
         if statements.count >= Self.statementCountMax { statements.removeAll() }
         let statement = try Statement(handle, sql: sql)
         statements[sql] = statement

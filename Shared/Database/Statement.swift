@@ -12,6 +12,9 @@ public final class Statement {
     let raw: UnsafeMutablePointer<MYSQL_STMT>
     let parameterCount: Int
     private let columns: [ResultColumn]
+    /// An error came in the middle of the rows. The library would wait for the rest of them at the next use, so
+    /// there must be none.
+    private(set) var isBroken = false
 
     /// The first read of a text takes up to so many bytes; a longer cell is read again, whole.
     private static let firstReadByteCount = 256
@@ -72,6 +75,7 @@ public final class Statement {
         let bindings = unsafe bindResult(arena)
         guard unsafe mysql_stmt_bind_result(raw, bindings) == 0, unsafe mysql_stmt_store_result(raw) == 0
         else {
+            isBroken = true
             throw failure()
         }
         let names = columns.map(\.name)
@@ -80,7 +84,10 @@ public final class Statement {
         while true {
             let code = unsafe mysql_stmt_fetch(raw)
             if code == MYSQL_NO_DATA { return rows }
-            guard code == 0 || code == MYSQL_DATA_TRUNCATED else { throw failure() }
+            guard code == 0 || code == MYSQL_DATA_TRUNCATED else {
+                isBroken = true
+                throw failure()
+            }
             var cells: [Cell] = []
             cells.reserveCapacity(columns.count)
             for (index, column) in columns.enumerated() {

@@ -29,7 +29,9 @@ extension Job {
     /// Merges a registration of a job that is known.
     mutating func merge(_ registration: Registration) -> Effect {
         let isRestartable = status == .failed || status == .cancelled
-        let told = registration.attempt ?? (isRestartable ? attempt + 1 : 1)
+        // A repeat of the registration that restarted the job means that same attempt, not the first.
+        let isUntouched = status == .running && seq == 0 && clockKey == nil
+        let told = registration.attempt ?? (isRestartable ? attempt + 1 : isUntouched ? attempt : 1)
         if told < attempt {
             return Effect(
                 answer(.conflict, "Attempt \(told) of job \(id) is over: attempt \(attempt) is stored.")

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEndTests {
     /// The guide's scenarios with its own thresholds, 60 and 300 s.
-    @Suite(.stack())
+    @Suite(.stack(), .timeLimit(.minutes(8)))
     struct GuideTests {
         /// Runs one of the guide's commands, which has to succeed.
         static func run(_ command: String, variables: [String: String] = [:]) throws -> String {

@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEndTests {
     /// Silent jobs, with thresholds short enough to wait for.
-    @Suite(.stack(["SENDENSE_STALLED_AFTER": "2", "SENDENSE_FAILED_AFTER": "5"]))
+    @Suite(.stack(["SENDENSE_STALLED_AFTER": "2", "SENDENSE_FAILED_AFTER": "5"]), .timeLimit(.minutes(3)))
     struct StaleTests {
         private static let mebibyte: Int64 = 1_048_576
 

@@ -30,17 +30,8 @@ struct DoorServer: Service {
     }
 
     func run() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        do {
-            try await listen(on: group)
-        } catch {
-            try? await group.shutdownGracefully()
-            throw error
-        }
-        try await group.shutdownGracefully()
-    }
-
-    private func listen(on group: MultiThreadedEventLoopGroup) async throws {
+        // The process's own event loops: replies that come after the door has closed still find their loop.
+        let group = MultiThreadedEventLoopGroup.singleton
         let open = OpenConnections(countMax: limits.connectionCountMax)
         let (limits, serve) = (limits, serve)
         let bootstrap = ServerBootstrap(group: group)
@@ -127,9 +118,13 @@ private final class OpenConnections: Sendable {
         return true
     }
 
-    /// Lets requests under way be answered for up to two seconds, then closes what is left.
+    /// Closes idle connections now, the others once their request is answered, all of them after five seconds:
+    /// a verdict takes two at the most.
     func drain() async {
-        for _ in 0..<20 where channels.withLock({ !$0.isEmpty }) {
+        for channel in channels.withLock({ Array($0.values) }) {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
+        for _ in 0..<50 where channels.withLock({ !$0.isEmpty }) {
             try? await Task.sleep(for: .milliseconds(100))
         }
         for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }

@@ -130,9 +130,10 @@ final class Publisher: Sendable {
                 try probe(socket)
             }
             judge(silence: silence, isHeard: lastHeard != nil)
+            // Before expiry: what expires is no longer out, and a lone message would never be missed.
+            if window.isSilent(nowMilliseconds: now) { return }
             finish(window.expire(nowMilliseconds: now), "No writer answered in time; try again.")
             windowGauge.record(window.count)
-            if window.isSilent(nowMilliseconds: now) { return }
             if isStopping.load(ordering: .relaxed), window.count == 0 { return }
             socket.wait(or: wakeup, milliseconds: window.count > 0 ? 20 : 100)
         }
@@ -173,8 +174,9 @@ final class Publisher: Sendable {
         do {
             return try socket.send(batch.encoded())
         } catch let error as WireError {
+            // Counts as sent: it would not encode the next time either, and is answered when its time is up.
             logger.error("a batch could not be encoded", metadata: ["error": "\(error)"])
-            return false
+            return true
         } catch let error as BusError {
             throw error
         } catch {

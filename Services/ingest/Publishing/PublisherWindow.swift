@@ -13,6 +13,8 @@ struct PublisherWindow<Ticket> {
     private var queuedStart = 0
     private var inFlight: [UInt64: Entry] = [:]
     private var nextID: UInt64 = 1
+    /// No message that is out was received before this; spares looking at all of them at every turn.
+    private var earliestMilliseconds = Int64.max
     private var lastVerdictMilliseconds: Int64
 
     /// Milliseconds after which a message without a verdict is given up.
@@ -44,7 +46,10 @@ struct PublisherWindow<Ticket> {
     mutating func sent(count: Int, nowMilliseconds: Int64) {
         // The silence of a writer counts from when there was something to answer.
         if inFlight.isEmpty { lastVerdictMilliseconds = max(lastVerdictMilliseconds, nowMilliseconds) }
-        for entry in queued[queuedStart..<queuedStart + count] { inFlight[entry.id] = entry }
+        for entry in queued[queuedStart..<queuedStart + count] {
+            inFlight[entry.id] = entry
+            earliestMilliseconds = min(earliestMilliseconds, entry.receivedMilliseconds)
+        }
         drop(count)
     }
 
@@ -64,11 +69,13 @@ struct PublisherWindow<Ticket> {
             count += 1
         }
         drop(count)
+        guard earliestMilliseconds <= oldest else { return expired }
         let late = inFlight.values.filter { $0.receivedMilliseconds <= oldest }
         for entry in late {
             inFlight[entry.id] = nil
             expired.append(entry.ticket)
         }
+        earliestMilliseconds = inFlight.values.map(\.receivedMilliseconds).min() ?? .max
         return expired
     }
 
@@ -82,6 +89,7 @@ struct PublisherWindow<Ticket> {
         lastVerdictMilliseconds = nowMilliseconds
         let tickets = inFlight.values.sorted { $0.id < $1.id }.map(\.ticket)
         inFlight = [:]
+        earliestMilliseconds = .max
         return tickets
     }
 

@@ -102,7 +102,8 @@ struct BackupPlan: Sendable {
         else {
             throw UsageError(
                 "--job-id: '\(jobID)' must have 1 to \(jobIDScalarCountMax) characters, no control "
-                    + "characters and no space at either end" + (given == nil ? "; give one with --job-id" : "")
+                    + "characters and no space at either end"
+                    + (given == nil ? "; give one with --job-id" : "")
             )
         }
         return jobID

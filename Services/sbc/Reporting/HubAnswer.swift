@@ -56,7 +56,7 @@ struct HubAnswer: Equatable, Sendable {
     }
 
     /// Whether the same message may be taken later.
-    var isWorthRetrying: Bool { status == 429 || status >= 500 }
+    var isWorthRetrying: Bool { [429, 502, 503, 504].contains(status) }
 
     /// Whether the message was taken.
     var isSuccess: Bool { (200..<300).contains(status) }

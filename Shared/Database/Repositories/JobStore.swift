@@ -19,6 +19,7 @@ public struct JobStore {
     /// - Parameter ids: at most `jobCountMax`, each once, ascending.
     /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
     ///   told apart: only the very same bytes count.
+    /// - Throws: `DatabaseError`.
     public func lock(_ ids: [JobID]) throws(DatabaseError) -> [JobID: Job] {
         let parameters = Self.padded(ids)
         let marks = Array(repeating: "?", count: parameters.count).joined(separator: ",")

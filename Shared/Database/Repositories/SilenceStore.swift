@@ -34,9 +34,10 @@ public struct SilenceStore {
     /// decides. Jobs that never reported are never among them.
     ///
     /// - Parameters:
-    ///   - seconds: the shorter threshold.
     ///   - status: running or stalled.
+    ///   - seconds: the threshold for that status.
     /// - Returns: at most `jobCountMax` jobs.
+    /// - Throws: `DatabaseError`.
     public func silentJobs(status: JobStatus, forSeconds seconds: Int64) throws(DatabaseError) -> [SilentJob]
     {
         let rows = try connection.prepare(
@@ -75,6 +76,7 @@ public struct SilenceStore {
     ///   - mark: what to make of it.
     ///   - rule: the thresholds and their words.
     /// - Returns: false if the job has moved since; nothing was changed then.
+    /// - Throws: `DatabaseError`; nothing was changed then.
     public func mark(
         _ job: SilentJob,
         as mark: StaleRule.Mark,
@@ -90,7 +92,10 @@ public struct SilenceStore {
 
     private func stall(_ job: SilentJob, _ rule: StaleRule) throws(DatabaseError) -> Bool {
         let matched = try connection.prepare(
-            "UPDATE backup_jobs SET status = 'stalled', error_message = ? \(Self.stillTheSame)"
+            """
+            UPDATE backup_jobs SET status = 'stalled', error_message = ?, transfer_speed_bps = 0,
+              eta_seconds = NULL \(Self.stillTheSame)
+            """
         ).execute([.text(rule.stalledMessage)] + Self.sameness(job, rule.stalledAfterSeconds))
         guard matched == 1 else { return false }
         try insertEvent(job, to: .stalled, .silentStalled, rule)

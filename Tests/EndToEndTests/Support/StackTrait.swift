@@ -42,7 +42,7 @@ extension Trait where Self == IssueHandlingTrait {
 }
 
 /// All end-to-end tests: one after another, since they share a machine of two cores and measure times.
-@Suite(.serialized, .showingLogs, .timeLimit(.minutes(5)))
+@Suite(.serialized, .showingLogs)
 enum EndToEndTests {
     /// The stack of the running suite.
     static func stack() throws -> Stack { try #require(Stack.current) }

@@ -1,0 +1,24 @@
+import Database
+import JobModel
+import Threading
+
+/// Stores a batch inside an open transaction: locks the jobs and their disks, applies the rules in memory, writes
+/// what they made of them.
+///
+/// It is right for every message. A way that is faster for the plain ones goes before it, in the same transaction,
+/// and leaves to it the items that it did not store.
+struct CarefulWay {
+    private let store: JobStore
+
+    init(_ connection: Connection) {
+        store = JobStore(connection)
+    }
+
+    /// Stores the items' messages; nothing counts before the transaction is committed.
+    func store(_ items: [LaneItem]) throws(DatabaseError) -> Batch.Outcome {
+        let stored = try store.lock(Batch.jobIDs(items))
+        let outcome = Batch.apply(items, to: stored, nowMilliseconds: MonotonicClock.nowMilliseconds)
+        try store.store(outcome.changes)
+        return outcome
+    }
+}

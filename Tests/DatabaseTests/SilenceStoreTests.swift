@@ -1,0 +1,119 @@
+import Database
+import JobModel
+import TestSupport
+import Testing
+
+/// What the stale-detector finds and marks, on a real server.
+@Suite struct SilenceStoreTests {
+    private static let id = "backup-vm-1760000000"
+
+    /// Runs the body with a migrated database that holds one running job of two disks, one of them completed.
+    private func withJob(
+        silentSeconds: Int64,
+        _ body: @escaping @Sendable (Connection, StaleRule) throws -> Void
+    ) throws {
+        let settings = try PrivateMariaDB.shared(timeZone: "-03:00").createDatabase()
+        let rule = try #require(StaleRule(stalledAfterSeconds: 60, failedAfterSeconds: 300))
+        try ThreadRun {
+            try DatabaseLibrary.withThread { () throws in
+                try Migrator(settings, owner: "test").run()
+                let connection = try Connection.open(settings)
+                try connection.prepare(
+                    """
+                    INSERT INTO backup_jobs (id, vm_name, backup_type, status, last_telemetry_at, last_contact_ms)
+                    VALUES (?, 'vm', 'full', 'running', NOW() - INTERVAL ? SECOND,
+                      \(ServerClock.milliseconds) - ? * 1000)
+                    """
+                ).execute([.text(Self.id), .int(silentSeconds), .int(silentSeconds)])
+                try connection.execute(
+                    """
+                    INSERT INTO backup_disks (backup_job_id, disk_index, status)
+                    VALUES ('\(Self.id)', 0, 'completed'), ('\(Self.id)', 1, 'transferring')
+                    """
+                )
+                try body(connection, rule)
+            }
+        }.value()
+    }
+
+    @Test func `a silent job is found and marked, with an event`() throws {
+        try withJob(silentSeconds: 61) { connection, rule in
+            let store = SilenceStore(connection)
+            let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
+            #expect(job.id.rawValue == Self.id && job.silenceMilliseconds >= 61_000)
+            #expect(try store.mark(job, as: .stall, by: rule))
+            let row = try #require(
+                try connection.query("SELECT status, error_message, completed_at IS NULL FROM backup_jobs")
+                    .first
+            )
+            #expect(try row.text(0) == "stalled")
+            #expect(try row.text(1) == "Job stalled due to no telemetry updates for 60s")
+            #expect(try row.int(2) == 1)
+            let event = try #require(
+                try connection.query("SELECT from_status, to_status FROM job_events").first
+            )
+            #expect(try [event.text(0), event.text(1)] == ["running", "stalled"])
+        }
+    }
+
+    @Test func `a presumed failure has its end, and spares completed disks`() throws {
+        try withJob(silentSeconds: 301) { connection, rule in
+            let store = SilenceStore(connection)
+            let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
+            #expect(try store.mark(job, as: .fail, by: rule))
+            let row = try #require(
+                try connection.query("SELECT status, presumed, completed_at IS NOT NULL FROM backup_jobs")
+                    .first
+            )
+            #expect(try row.text(0) == "failed")
+            #expect(try row.int(1) == 1)
+            #expect(try row.int(2) == 1)
+            let disks = try connection.query("SELECT status FROM backup_disks ORDER BY disk_index")
+            #expect(try disks.map { try $0.text(0) } == ["completed", "failed"])
+        }
+    }
+
+    @Test func `a job that reports between the look and the mark is left alone`() throws {
+        try withJob(silentSeconds: 301) { connection, rule in
+            let store = SilenceStore(connection)
+            let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
+            try connection.execute(
+                "UPDATE backup_jobs SET last_telemetry_at = NOW(), last_contact_ms = \(ServerClock.milliseconds)"
+            )
+            #expect(try !store.mark(job, as: .fail, by: rule))
+            #expect(try connection.query("SELECT status FROM backup_jobs").first?.text(0) == "running")
+            #expect(try connection.query("SELECT COUNT(*) FROM job_events").first?.int(0) == 0)
+        }
+    }
+
+    @Test func `two detectors mark a job once`() throws {
+        try withJob(silentSeconds: 61) { connection, rule in
+            let store = SilenceStore(connection)
+            let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
+            #expect(try store.mark(job, as: .stall, by: rule))
+            #expect(try !store.mark(job, as: .stall, by: rule))
+            #expect(try connection.query("SELECT COUNT(*) FROM job_events").first?.int(0) == 1)
+        }
+    }
+
+    @Test func `a stepped wall clock proposes but the instant decides`() throws {
+        try withJob(silentSeconds: 5) { connection, rule in
+            // As after the hour that a daylight saving change repeats, or skips.
+            for offset in ["+ INTERVAL 1 HOUR", "- INTERVAL 1 HOUR"] {
+                try connection.execute("UPDATE backup_jobs SET last_telemetry_at = NOW() \(offset)")
+                let job = try #require(
+                    try SilenceStore(connection).silentJobs(status: .running, forSeconds: 60).first
+                )
+                #expect(rule.mark(status: job.status, silenceMilliseconds: job.silenceMilliseconds) == nil)
+                #expect(try !SilenceStore(connection).mark(job, as: .stall, by: rule))
+            }
+        }
+    }
+
+    @Test func `a job that never reported is never proposed`() throws {
+        try withJob(silentSeconds: 301) { connection, _ in
+            try connection.execute("UPDATE backup_jobs SET last_telemetry_at = NULL, last_contact_ms = NULL")
+            #expect(try SilenceStore(connection).silentJobs(status: .running, forSeconds: 60).isEmpty)
+        }
+    }
+}
