@@ -141,7 +141,7 @@ let package = Package(
         tests("TelemetryContractTests", ["JobModel", "TelemetryContract"]),
         tests("WireTests", ["JobModel", "Wire"]),
         tests("MessageBusTests", ["MessageBus", "Threading"]),
-        tests("DatabaseTests", ["Database", "JobModel"]),
+        tests("DatabaseTests", ["Database", "JobModel", "Threading"]),
         tests("ServiceKitTests", ["ServiceKit", metrics]),
         tests("IngestTests", ["Ingest", "JobModel", "ServiceKit", "TelemetryContract"]),
         tests(

@@ -47,6 +47,14 @@ import Testing
         #expect(window.count == 0)
     }
 
+    @Test func `a lone message that nobody answers shows the silence before it is given up`() {
+        var window = window()
+        window.enqueue(1, receivedMilliseconds: 0)
+        window.sent(count: 1, nowMilliseconds: 0)
+        #expect(window.isSilent(nowMilliseconds: 2000))
+        #expect(window.abandonInFlight(nowMilliseconds: 2000) == [1])
+    }
+
     @Test(arguments: UInt64(0)..<500)
     func `every message is answered exactly once`(seed: UInt64) {
         var generator = SplitMix64(seed: seed)

@@ -61,6 +61,17 @@ import Testing
         #expect(effect.changes.map(\.cause) == [.restarted] && job?.status == .running)
     }
 
+    @Test func `the restart's registration can be repeated, until telemetry has told something`() {
+        var job: Job?
+        _ = Job.apply(registration(), to: &job)
+        job?.status = .failed
+        _ = Job.apply(registration(), to: &job)
+        let again = Job.apply(registration(), to: &job)
+        #expect(again.answer.verdict == .repeated && again.answer.attempt == 2)
+        job?.seq = 1
+        #expect(Job.apply(registration(), to: &job).answer.verdict == .conflict)
+    }
+
     @Test func `a completed job cannot be restarted`() {
         var job: Job?
         _ = Job.apply(registration(), to: &job)

@@ -205,6 +205,23 @@ struct DeliveryTests {
         #expect(answer(&delivery, ended) == .delivered(completion, jobStatus: "completed"))
     }
 
+    @Test(arguments: [true, false])
+    mutating func `once the last disk's completion has ended the job, its end is not told again`(
+        isQueued: Bool
+    ) {
+        var delivery = isQueued ? delivery(completion, transition(9, .completed)) : delivery(completion)
+        let ended = HubAnswer(status: 200, jobStatus: "completed")
+        #expect(answer(&delivery, ended) == .delivered(completion, jobStatus: "completed"))
+        if !isQueued { delivery.add(transition(9, .completed)) }
+        #expect(delivery.count == 0)
+    }
+
+    @Test mutating func `while the job goes on, its end is told`() {
+        var delivery = delivery(completion, transition(9, .completed))
+        _ = answer(&delivery, HubAnswer(status: 200, jobStatus: "running"))
+        #expect(drain(delivery) == [transition(9, .completed)])
+    }
+
     @Test mutating func `a cancel stops the job, but the client's own is just delivered`() {
         let cancel = HubAnswer(status: 409, jobStatus: "cancelled", command: .cancel)
         var delivery = delivery(transition(1), transition(2, .cancelled))

@@ -32,6 +32,7 @@ struct Delivery {
     private var hasPassedConflict = false
     private var canRegister = true
     private var isRefused = false
+    private var isCompletedOnHub = false
 
     init(attempt: Int64) {
         self.attempt = attempt
@@ -44,6 +45,7 @@ struct Delivery {
     /// the job, nothing is added: the row there is another run's.
     mutating func add(_ outgoing: Outgoing) {
         guard !isRefused else { return }
+        if isCompletedOnHub, outgoing.saysJobCompleted { return }
         if queue.last?.isProgress == true { queue.removeLast() }
         queue.append(outgoing)
     }
@@ -137,7 +139,15 @@ struct Delivery {
         if answer.command == .cancel, status != .cancelled {
             return .jobCancelled(queue.removeFirst())
         }
-        if answer.isSuccess { return .delivered(queue.removeFirst(), jobStatus: answer.jobStatus) }
+        if answer.isSuccess {
+            let delivered = queue.removeFirst()
+            if answer.jobStatus == ReportedStatus.completed.rawValue {
+                // The last disk's completion ended the job; saying so once more would only be refused.
+                isCompletedOnHub = true
+                queue.removeAll(where: \.saysJobCompleted)
+            }
+            return .delivered(delivered, jobStatus: answer.jobStatus)
+        }
         let isUnregistered = answer.status == 404 || (answer.status == 409 && answer.command == .register)
         if isUnregistered, canRegister, !outgoing.hasRegisteredAgain {
             queue[0].hasRegisteredAgain = true

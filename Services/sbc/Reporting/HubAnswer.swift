@@ -55,8 +55,9 @@ struct HubAnswer: Equatable, Sendable {
         )
     }
 
-    /// Whether the same message may be taken later.
-    var isWorthRetrying: Bool { [429, 502, 503, 504].contains(status) }
+    /// Whether the same message may be taken later. The contract names 429, 502, 503 and 504; what else a balancer
+    /// or proxy on the way says with 5xx is no word on the message either, and none may be lost.
+    var isWorthRetrying: Bool { status == 429 || status >= 500 }
 
     /// Whether the message was taken.
     var isSuccess: Bool { (200..<300).contains(status) }

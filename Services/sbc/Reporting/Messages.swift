@@ -42,6 +42,11 @@ struct Outgoing: Equatable, Sendable {
     var isProgress = false
     /// The job was registered again on its behalf.
     var hasRegisteredAgain = false
+
+    /// It says that the whole job is completed.
+    var saysJobCompleted: Bool {
+        if case .telemetry(let update) = content { update.status == .completed } else { false }
+    }
 }
 
 /// Builds the bodies and paths of the messages.
