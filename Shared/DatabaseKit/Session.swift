@@ -15,6 +15,7 @@ public final class Session {
     private let logger: Logger
     private var current: Connection?
     private var nextTryMilliseconds: Int64 = 0
+    private var hasSucceeded = false
 
     /// Declares the way; nothing is opened yet.
     ///
@@ -52,12 +53,18 @@ public final class Session {
     public func failed(_ error: DatabaseError) {
         nextTryMilliseconds = MonotonicClock.nowMilliseconds + Self.pauseMilliseconds
         if health.obstructed(part, by: "\(error)") {
-            logger.error("the database cannot be used", metadata: ["part": "\(part)", "error": "\(error)"])
+            // At a first start others may still be on their way: the server, or the writer that makes the tables.
+            logger.log(
+                level: hasSucceeded ? .error : .warning,
+                "the database cannot be used",
+                metadata: ["part": "\(part)", "error": "\(error)"]
+            )
         }
     }
 
     /// The database has done its work.
     public func succeeded() {
+        hasSucceeded = true
         if health.ready(part) { logger.info("the database can be used again", metadata: ["part": "\(part)"]) }
     }
 }

@@ -9,16 +9,12 @@ public enum Loopback {
 
     /// Whether a ZeroMQ endpoint `tcp://host:port` is on this machine's loopback.
     public static func contains(endpoint: String) -> Bool {
-        guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") else { return false }
-        var host = String(
-            endpoint[
-                endpoint.index(
-                    endpoint.startIndex,
-                    offsetBy: 6
-                )..<max(colon, endpoint.index(endpoint.startIndex, offsetBy: 6))
-            ]
-        )
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        return contains(host: host)
+        let scheme = "tcp://"
+        guard endpoint.hasPrefix(scheme) else { return false }
+        let address = endpoint.dropFirst(scheme.count)
+        guard let colon = address.lastIndex(of: ":") else { return false }
+        let host = address[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        return contains(host: String(isBracketed ? host.dropFirst().dropLast() : host))
     }
 }

@@ -89,3 +89,25 @@ import Testing
         #expect(health.reasons == ["bus: still gone"])
     }
 }
+
+@Suite struct LoopbackTests {
+    @Test(arguments: ["localhost", "::1", "127.0.0.1", "127.255.0.3"])
+    func `an address of this machine's loopback is one`(host: String) {
+        #expect(Loopback.contains(host: host))
+    }
+
+    @Test(arguments: ["0.0.0.0", "127.example.com", "10.0.0.1", "127.0.0", "::", ""])
+    func `any other is none`(host: String) {
+        #expect(!Loopback.contains(host: host))
+    }
+
+    @Test func `a bus endpoint is judged by its host`() {
+        #expect(
+            Loopback.contains(endpoint: "tcp://127.0.0.1:5590")
+                && Loopback.contains(endpoint: "tcp://[::1]:5590")
+        )
+        for endpoint in ["tcp://*:5590", "tcp://0.0.0.0:5590", "tcp://eth0:5590", "tcp:", ""] {
+            #expect(!Loopback.contains(endpoint: endpoint), "\(endpoint)")
+        }
+    }
+}

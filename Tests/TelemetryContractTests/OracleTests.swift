@@ -7,7 +7,7 @@ import Testing
 // Foundation's JSONDecoder is the oracle: it shares no code with our reader. Generated and mutated bodies go
 // to both. What Foundation cannot parse we have to refuse as malformed; what it can parse we have to parse
 // too, and decode to the same values. The exceptions are where we are stricter on purpose: a name that occurs
-// twice, a comma before a closing brace, a byte order mark, the limits on depth, members, elements and string
+// twice, a comma before a closing brace or bracket, a byte order mark, the limits on depth, members, elements and string
 // length; and where Foundation is: numbers beyond 10^127, the end of Decimal.
 
 /// A JSON tree as Foundation reads it, numbers as Decimal.
@@ -102,9 +102,14 @@ extension Body {
     /// Whether the fault is one that Foundation does not know.
     private func isStricter(_ error: ContractError, _ bytes: [UInt8]) -> Bool {
         let detail = error.problems.first?.detail ?? ""
-        if detail.contains("a member's name in quotes is due"), let offset = detail.split(separator: " ").last
+        // Foundation takes a comma before a closing brace or bracket.
+        if detail.contains("is due") || detail.contains("begins no value"),
+            let offset = detail.split(separator: " ").last.flatMap({ Int($0) }),
+            bytes.indices.contains(offset)
         {
-            return Int(offset).map { bytes[$0] == UInt8(ascii: "}") } ?? false
+            let before = bytes[..<offset].last { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+            let closes = [UInt8(ascii: "}"), UInt8(ascii: "]")].contains(bytes[offset])
+            if closes, before == UInt8(ascii: ",") { return true }
         }
         return ["occurs twice", "nested deeper", "has more than", "byte order mark"].contains {
             detail.contains($0)

@@ -54,7 +54,11 @@ find_binaries() {
 build_tree() {
     prepare_build
     step "Building ($CONFIG); the first time this takes some ten minutes"
-    supervise swift build "${SWIFT_FLAGS[@]}" || die "the build failed; the compiler's words are above."
+    # SwiftPM builds some packages anew when it changes between with and without tests: always with them, where
+    # tests are to be had, so that demo, stack and tests share one build.
+    local with_tests=()
+    [[ $CONFIG != debug ]] || with_tests=(--build-tests)
+    supervise swift build "${SWIFT_FLAGS[@]}" "${with_tests[@]}" || die "the build failed; the compiler's words are above."
     find_binaries
 }
 
