@@ -44,6 +44,34 @@ import Threading
         #expect(DiskFile.blocks(target) <= DiskFile.blocks(source) + 32, "holes were filled")
     }
 
+    @Test func `a target that another run is writing is refused`() throws {
+        try DiskFile.make(folder("s"), size: 10, data: [])
+        let running = try PreparedDisk.open(
+            index: 0,
+            source: Endpoint(folder("s")),
+            target: Endpoint(folder("t"))
+        )
+        try PreparedDisk.check([running])
+        #expect {
+            try copy([(folder("s"), folder("t"))])
+        } throws: { error in
+            "\(error)".contains("another run")
+        }
+        withExtendedLifetime(running) {}
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a pipe is refused and not waited for, at either end`() throws {
+        try DiskFile.make(folder("s"), size: 10, data: [])
+        #expect(unsafe mkfifo(folder("pipe"), 0o600) == 0)
+        for pair in [(folder("pipe"), folder("t")), (folder("s"), folder("pipe"))] {
+            #expect {
+                try copy([pair])
+            } throws: { error in
+                "\(error)".contains("neither a file nor a block device")
+            }
+        }
+    }
+
     @Test(arguments: [0, 1, 511, 4096, 1_048_575, 1_048_577, 9_999_999])
     func `a dense file of any size arrives byte for byte`(size: Int) throws {
         var random = SplitMix64(seed: UInt64(size))

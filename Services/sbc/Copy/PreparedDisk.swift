@@ -19,7 +19,8 @@ struct PreparedDisk: Sendable {
     static func open(index: Int, source: Endpoint, target: Endpoint) throws(CopyError) -> PreparedDisk {
         let sourcePath = try source.path(diskIndex: index, role: "source")
         let targetPath = try target.path(diskIndex: index, role: "target")
-        let sourceNumber = unsafe Glibc.open(sourcePath, O_RDONLY | O_CLOEXEC)
+        // Opening a FIFO would wait for its other end, for ever; files and devices do not know O_NONBLOCK.
+        let sourceNumber = unsafe Glibc.open(sourcePath, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard sourceNumber >= 0 else {
             throw CopyError(
                 diskIndex: index,
@@ -63,7 +64,7 @@ struct PreparedDisk: Sendable {
         var status = stat()
         let isDevice = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
         // On a block device, O_EXCL without O_CREAT refuses one that is mounted or in use (open(2)).
-        let existing = unsafe Glibc.open(path, O_RDWR | O_CLOEXEC | (isDevice ? O_EXCL : 0))
+        let existing = unsafe Glibc.open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | (isDevice ? O_EXCL : 0))
         guard existing >= 0 else {
             throw CopyError(
                 diskIndex: diskIndex,
@@ -74,7 +75,8 @@ struct PreparedDisk: Sendable {
         return (Descriptor(existing), false)
     }
 
-    /// Refuses disks of which one's target is also a source, or the target of another.
+    /// Refuses disks of which one's target is also a source, or the target of another, in this run or in another
+    /// one: two copies into one target would both end well, and leave neither's content.
     static func check(_ disks: [PreparedDisk]) throws(CopyError) {
         for disk in disks {
             for other in disks where other.source.identity == disk.target.identity {
@@ -90,6 +92,17 @@ struct PreparedDisk: Sendable {
                     diskIndex: disk.index,
                     reason: "the target \(disk.targetPath) is also the target of disk \(other.index); "
                         + "give each disk its own"
+                )
+            }
+        }
+        for disk in disks {
+            // Held as long as the target is open.
+            guard flock(disk.target.descriptor.number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+                throw CopyError(
+                    diskIndex: disk.index,
+                    reason:
+                        "the target \(disk.targetPath) is being written by another run; give another target, "
+                        + "or wait for that run to end"
                 )
             }
         }
