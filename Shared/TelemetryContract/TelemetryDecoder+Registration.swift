@@ -64,6 +64,7 @@ extension TelemetryDecoder {
             disks.append(disk)
         }
         if count == 0 { fields.refuse(field, "is empty") }
+        if !fits(disks.map { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
         return disks
     }
 

@@ -72,7 +72,22 @@ extension TelemetryDecoder {
             }
             disks.append(disk)
         }
+        if !fits(disks.map(\.bytes)) || !fits(disks.map { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
         return disks
+    }
+
+    /// What is wrong with disks whose numbers fit one by one but not together.
+    static let tooLarge = "adds up to 2^63 bytes or more"
+
+    /// Whether the job's number, the sum over its disks, fits.
+    static func fits(_ numbers: [Int64]) -> Bool {
+        var sum: Int64 = 0
+        for number in numbers {
+            let (next, overflow) = sum.addingReportingOverflow(number)
+            if overflow { return false }
+            sum = next
+        }
+        return true
     }
 
     /// Reads one entry. nil if its index is not known, whatever else is wrong with it.
