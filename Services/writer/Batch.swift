@@ -29,7 +29,7 @@ struct Batch {
         var jobs: [JobID: Job] = stored
         var ages: [JobID: Int64] = [:]
         var events: [JobID: [StatusChange]] = [:]
-        var repositories: [JobID: String] = [:]
+        var registrations: [JobID: Registration] = [:]
         var answers: [Answer] = []
         answers.reserveCapacity(items.count)
         var ignored = 0
@@ -43,8 +43,10 @@ struct Batch {
                 ages[id] = min(ages[id] ?? age, age)
             }
             if !effect.changes.isEmpty { events[id, default: []] += effect.changes }
-            if case .registration(let registration) = item.message, effect.answer.verdict == .created {
-                repositories[id] = registration.repositoryID
+            if case .registration(let registration) = item.message,
+                [.created, .applied].contains(effect.answer.verdict)
+            {
+                registrations[id] = registration
             }
         }
         let changes = jobs.keys.sorted().compactMap { id -> JobChange? in
@@ -54,7 +56,7 @@ struct Batch {
                 after: after,
                 contactAgeMilliseconds: ages[id],
                 events: events[id] ?? [],
-                repositoryID: repositories[id]
+                registration: registrations[id]
             )
             return change.isEmpty ? nil : change
         }

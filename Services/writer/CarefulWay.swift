@@ -16,9 +16,9 @@ struct CarefulWay {
 
     /// Stores the items' messages; nothing counts before the transaction is committed.
     func store(_ items: [LaneItem]) throws(DatabaseError) -> Batch.Outcome {
-        let stored = try store.lock(Batch.jobIDs(items))
-        let outcome = Batch.apply(items, to: stored, nowMilliseconds: MonotonicClock.nowMilliseconds)
-        try store.store(outcome.changes)
+        let locked = try store.lock(Batch.jobIDs(items))
+        let outcome = Batch.apply(items, to: locked.jobs, nowMilliseconds: MonotonicClock.nowMilliseconds)
+        try store.store(outcome.changes, locked: locked)
         return outcome
     }
 }

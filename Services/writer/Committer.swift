@@ -90,10 +90,39 @@ final class Committer {
                 "the database refuses a message",
                 metadata: ["job_id": "\(items.first?.message.jobID.rawValue ?? "")", "error": "\(error)"]
             )
-            return items.map { _ in Answer(.rejected, detail: "The database refuses it: \(error.message)") }
+            return items.map { refusal(of: $0.message, error) }
         }
         let middle = items.count / 2
         return commit(Array(items[..<middle])) + commit(Array(items[middle...]))
+    }
+
+    /// The answer to a message that the database will never take.
+    private func refusal(of message: JobMessage, _ error: DatabaseError) -> Answer {
+        let plain = Answer(.rejected, detail: "The database refuses it: \(error.message)")
+        guard case .registration(let registration) = message, let connection = session.connection() else {
+            return plain
+        }
+        do {
+            let refusal = RegistrationRefusal(connection)
+            if error.kind == .duplicateKey, let stored = try refusal.lookalike(of: registration.jobID) {
+                return Answer(
+                    .conflict,
+                    detail: """
+                        Job \(registration.jobID) differs from the stored \(stored) in letter case or accents \
+                        only, and this database takes the two for one; choose another id.
+                        """
+                )
+            }
+            let problems = try refusal.problems(registration, error)
+            guard !problems.isEmpty else { return plain }
+            return Answer(
+                .rejected,
+                detail: "This database demands more of a new backup; errors names each member.",
+                problems: problems
+            )
+        } catch {
+            return plain
+        }
     }
 
     private func unavailable(_ items: [LaneItem], _ error: DatabaseError? = nil) -> [Answer] {

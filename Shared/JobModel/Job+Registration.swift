@@ -39,9 +39,10 @@ extension Job {
         }
         guard told == attempt else { return restart(registration, attempt: told) }
         // The hub makes some rows before it knows the disks; the first registration brings them.
-        if status == .pending, disks.isEmpty, vmName == registration.vmName {
+        let isHubsOwn = disks.isEmpty && !hasTelemetry && (status == .pending || isUntouched)
+        if isHubsOwn, vmName == registration.vmName {
             disks = registration.disks.map { Disk(index: $0.index, total: $0.total) }
-            backupType = registration.backupType
+            if status == .pending { backupType = registration.backupType }
         }
         if let difference = difference(from: registration) {
             return Effect(answer(.conflict, "Job \(id), attempt \(attempt), is stored with \(difference)."))
@@ -63,7 +64,9 @@ extension Job {
         guard !isFinal else { return Effect(answer(.repeated)) }
         let before = self
         let changes = status == .pending ? activate(evidence: registration.evidence) : []
-        if !changes.isEmpty { hasTelemetry = hasTelemetry || registration.announcesTelemetry }
+        // The hub made the row, its client announces reports: from now on its silence means something.
+        let isAnnouncement = registration.announcesTelemetry && !hasTelemetry
+        if isAnnouncement { hasTelemetry = true }
         // Totals of a registration count until telemetry has told some.
         if seq == 0, clockKey == nil {
             for (index, disk) in registration.disks.enumerated()
@@ -74,8 +77,7 @@ extension Job {
             aggregate(toldPercent: nil)
         }
         guard self != before else { return Effect(answer(.repeated)) }
-        let isContact = !changes.isEmpty && registration.announcesTelemetry
-        return Effect(answer(.applied), isContact: isContact, changes: changes)
+        return Effect(answer(.applied), isContact: isAnnouncement, changes: changes)
     }
 
     /// A new attempt starts from zero and fences the one before.

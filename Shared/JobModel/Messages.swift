@@ -138,6 +138,8 @@ public struct Registration: Equatable, Sendable {
     public var announcesTelemetry: Bool
     /// Which run of the job this is, 1 and up. nil if the client leaves it to us.
     public var attempt: Int64?
+    /// What an adopted table of jobs may demand beside what we use, by column.
+    public var columns: [String: ColumnValue]
 
     /// Creates a registration from its parts.
     public init(
@@ -147,7 +149,8 @@ public struct Registration: Equatable, Sendable {
         repositoryID: String? = nil,
         disks: [RegisteredDisk],
         announcesTelemetry: Bool = false,
-        attempt: Int64? = nil
+        attempt: Int64? = nil,
+        columns: [String: ColumnValue] = [:]
     ) {
         self.jobID = jobID
         self.vmName = vmName
@@ -156,6 +159,7 @@ public struct Registration: Equatable, Sendable {
         self.disks = disks
         self.announcesTelemetry = announcesTelemetry
         self.attempt = attempt
+        self.columns = columns
     }
 }
 
@@ -165,12 +169,21 @@ public struct RegisteredDisk: Equatable, Sendable {
     public var index: Int32
     /// Bytes to deal with in all. nil while unknown (an incremental before its changed blocks are listed).
     public var total: Int64?
+    /// What an adopted table of disks may demand beside what we use, by column.
+    public var columns: [String: ColumnValue]
 
     /// Creates a disk from its parts.
-    public init(index: Int32, total: Int64?) {
+    public init(index: Int32, total: Int64?, columns: [String: ColumnValue] = [:]) {
         self.index = index
         self.total = total
+        self.columns = columns
     }
+}
+
+/// A value for a column of an adopted table that we do not use ourselves.
+public enum ColumnValue: Equatable, Sendable {
+    case text(String)
+    case integer(Int64)
 }
 
 /// Anything that can change a job.

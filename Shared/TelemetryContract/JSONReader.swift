@@ -26,6 +26,12 @@ struct JSONObject {
     fileprivate let firstUnknownName: Int
 }
 
+/// A member of an object, as its name was read.
+enum JSONMember<Field> {
+    case known(Field)
+    case unknown(JSONString)
+}
+
 /// Where an open array's reading stands.
 struct JSONArray {
     /// The elements begun so far.
@@ -162,19 +168,31 @@ extension JSONReader {
         _ object: inout JSONObject,
         of names: JSONNames<Field>
     ) throws(JSONFault) -> Field? {
-        while let name = try nextName(&object) {
-            guard let index = index(of: name, in: names, guess: object.expectedField) else {
-                try remember(name, in: object)
-                try skipRest(of: next())
-                continue
+        while let member = try nextMember(&object, of: names) {
+            switch member {
+            case .known(let field): return field
+            case .unknown: try skipRest(of: next())
             }
-            let bit: UInt64 = 1 << UInt64(index)
-            guard object.seen & bit == 0 else { throw repeated(name) }
-            object.seen |= bit
-            object.expectedField = index + 1
-            return names[index]
         }
         return nil
+    }
+
+    /// Goes to the next member, whether the caller knows it or not; its value comes next. nil: the object
+    /// ended.
+    mutating func nextMember<Field>(
+        _ object: inout JSONObject,
+        of names: JSONNames<Field>
+    ) throws(JSONFault) -> JSONMember<Field>? {
+        guard let name = try nextName(&object) else { return nil }
+        guard let index = index(of: name, in: names, guess: object.expectedField) else {
+            try remember(name, in: object)
+            return .unknown(name)
+        }
+        let bit: UInt64 = 1 << UInt64(index)
+        guard object.seen & bit == 0 else { throw repeated(name) }
+        object.seen |= bit
+        object.expectedField = index + 1
+        return .known(names[index])
     }
 
     /// Goes to the next element. false: the array ended.

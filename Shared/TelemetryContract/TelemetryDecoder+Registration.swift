@@ -4,6 +4,8 @@ extension TelemetryDecoder {
     private static let registrationNames = JSONNames<RegistrationField>()
     private static let registeredDiskNames = JSONNames<RegisteredDiskField>()
     private static let backupTypeWords = JSONNames<BackupType>()
+    /// The longest column name of MariaDB.
+    private static let columnNameByteCountMax = 64
 
     /// Reads a registration.
     static func readRegistration(_ fields: inout FieldReader) throws(JSONFault) -> Registration? {
@@ -15,7 +17,12 @@ extension TelemetryDecoder {
         var disks: [RegisteredDisk] = []
         var announcesTelemetry = false
         var attempt: Int64?
-        while let field = try fields.reader.nextField(&object, of: registrationNames) {
+        var columns: [String: ColumnValue] = [:]
+        while let member = try fields.reader.nextMember(&object, of: registrationNames) {
+            guard case .known(let field) = member else {
+                try readColumn(&fields, member, into: &columns)
+                continue
+            }
             switch field {
             case .jobID:
                 guard let string = try fields.string(field, nullable: false) else { continue }
@@ -46,7 +53,8 @@ extension TelemetryDecoder {
             repositoryID: repositoryID,
             disks: disks.sorted { $0.index < $1.index },
             announcesTelemetry: announcesTelemetry,
-            attempt: attempt
+            attempt: attempt,
+            columns: columns
         )
     }
 
@@ -72,13 +80,53 @@ extension TelemetryDecoder {
         guard var object = try fields.object() else { return nil }
         var index: Int64?
         var total: Int64?
-        while let field = try fields.reader.nextField(&object, of: registeredDiskNames) {
+        var columns: [String: ColumnValue] = [:]
+        while let member = try fields.reader.nextMember(&object, of: registeredDiskNames) {
+            guard case .known(let field) = member else {
+                try readColumn(&fields, member, into: &columns)
+                continue
+            }
             switch field {
             case .index: index = try fields.integer(field, in: diskIndexes, nullable: false)
             case .total: total = try fields.integer(field, nullable: true)
             }
         }
         fields.refuseMissing(RegisteredDiskField.required, of: registeredDiskNames, in: object)
-        return index.map { RegisteredDisk(index: Int32($0), total: total) }
+        return index.map { RegisteredDisk(index: Int32($0), total: total, columns: columns) }
+    }
+
+    /// Reads a member that the contract does not know: an adopted table may have a column of its name. What no
+    /// column could hold is passed, as unknown members are.
+    private static func readColumn<Field>(
+        _ fields: inout FieldReader,
+        _ member: JSONMember<Field>,
+        into columns: inout [String: ColumnValue]
+    ) throws(JSONFault) {
+        let value = try fields.reader.next()
+        guard case .unknown(let name) = member, let column = columnName(fields.reader.text(name)) else {
+            return try fields.reader.skipRest(of: value)
+        }
+        switch value {
+        case .string(let string): columns[column] = .text(fields.reader.text(string))
+        case .bool(let flag): columns[column] = .integer(flag ? 1 : 0)
+        case .number(let number):
+            if case .value(let whole, hasFraction: false) = number.whole() {
+                columns[column] = .integer(whole)
+            }
+        case .null, .array, .object: try fields.reader.skipRest(of: value)
+        }
+    }
+
+    /// The text, if a column may be called so. nil: it is no plain name.
+    private static func columnName(_ text: String) -> String? {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+        return isPlain && (1...columnNameByteCountMax).contains(text.utf8.count) ? text : nil
     }
 }

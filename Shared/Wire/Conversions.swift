@@ -66,10 +66,39 @@ extension WireRegistration {
             var wire = WireRegisteredDisk()
             wire.index = disk.index
             if let value = disk.total { wire.total = value }
+            wire.columns = WireColumn.all(disk.columns)
             return wire
         }
         announcesTelemetry = registration.announcesTelemetry
         if let value = registration.attempt { attempt = value }
+        columns = WireColumn.all(registration.columns)
+    }
+}
+
+extension WireColumn {
+    static func all(_ columns: [String: ColumnValue]) -> [WireColumn] {
+        columns.sorted { $0.key < $1.key }.map { name, value in
+            var wire = WireColumn()
+            wire.name = name
+            switch value {
+            case .text(let text): wire.text = text
+            case .integer(let integer): wire.integer = integer
+            }
+            return wire
+        }
+    }
+}
+
+extension [String: ColumnValue] {
+    init(_ wire: [WireColumn]) {
+        self.init()
+        for column in wire {
+            switch column.value {
+            case .text(let text): self[column.name] = .text(text)
+            case .integer(let integer): self[column.name] = .integer(integer)
+            case nil: break
+            }
+        }
     }
 }
 
@@ -141,9 +170,16 @@ extension Registration {
             vmName: wire.vmName,
             backupType: type,
             repositoryID: wire.hasRepositoryID ? wire.repositoryID : nil,
-            disks: wire.disks.map { RegisteredDisk(index: $0.index, total: $0.hasTotal ? $0.total : nil) },
+            disks: wire.disks.map { disk in
+                RegisteredDisk(
+                    index: disk.index,
+                    total: disk.hasTotal ? disk.total : nil,
+                    columns: [String: ColumnValue](disk.columns)
+                )
+            },
             announcesTelemetry: wire.announcesTelemetry,
-            attempt: wire.hasAttempt ? wire.attempt : nil
+            attempt: wire.hasAttempt ? wire.attempt : nil,
+            columns: [String: ColumnValue](wire.columns)
         )
     }
 }

@@ -34,7 +34,7 @@ import Threading
                 try holder.rollback()
                 let jobs = try reader.transaction { () throws(DatabaseError) in try JobStore(reader).lock(ids)
                 }
-                #expect(jobs.count == 3)
+                #expect(jobs.jobs.count == 3)
                 #expect(MonotonicClock.nowMilliseconds - start < 10_000)
             }
         }.value()

@@ -35,6 +35,33 @@ import Testing
         #expect(second.answer.verdict == .repeated && !second.isContact && job == before)
     }
 
+    @Test(arguments: [JobStatus.pending, .running], [true, false])
+    func `a hub's own job is found, and its silence means something once reports are announced`(
+        status: JobStatus,
+        hasDisks: Bool
+    ) {
+        let disks = [Disk(index: 0, total: 1_073_741_824)]
+        var job: Job? = Job(
+            id: id,
+            vmName: "vm",
+            backupType: .full,
+            status: status,
+            disks: hasDisks ? disks : []
+        )
+        let effect = Job.apply(registration(), to: &job)
+        #expect(effect.answer.verdict == .applied && effect.isContact)
+        #expect(job?.status == .running && job?.hasTelemetry == true && job?.disks.map(\.total) == [1000])
+        let before = job
+        let again = Job.apply(registration(), to: &job)
+        #expect(again.answer.verdict == .repeated && !again.isContact && job == before)
+    }
+
+    @Test func `disks are not brought to a job that has been reported on without any`() {
+        var job: Job? = Job(id: id, vmName: "vm", backupType: .full, hasTelemetry: true)
+        #expect(Job.apply(registration(), to: &job).answer.verdict == .conflict)
+        #expect(job?.disks == [])
+    }
+
     @Test func `other totals are a re-estimate until telemetry has told some`() {
         var job: Job?
         _ = Job.apply(registration(), to: &job)

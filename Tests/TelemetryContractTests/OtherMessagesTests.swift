@@ -68,6 +68,34 @@ private func registration(_ text: String) -> Outcome<Registration> {
         #expect(registration(Body.text(Body.registration)) == .message(expected))
     }
 
+    @Test func `may carry what a hub's tables demand, for the job and for each disk`() {
+        let body = #"""
+            {"job_id":"backup-a-1","vm_name":"a","backup_type":"full","vm_context_id":"ctx-\u00e9","policy_id":null,
+            "disk_id":2,"Enabled":true,"off":false,"ratio":0.5,"below":-1,"huge":1e30,"list":["x"],"object":{"a":1},
+            "no column":"x","":"x","repository_path":"/multi",
+            "disks":[{"disk_index":0,"vmware_disk_key":2000,"vm_backup_context_id":"c0"},{"disk_index":1}]}
+            """#
+        guard case .message(let message) = registration(body) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(
+            message.columns == [
+                "vm_context_id": .text("ctx-é"), "disk_id": .integer(2), "Enabled": .integer(1),
+                "off": .integer(0), "repository_path": .text("/multi"),
+            ]
+        )
+        let ofDisks = message.disks.map(\.columns)
+        #expect(ofDisks == [["vmware_disk_key": .integer(2000), "vm_backup_context_id": .text("c0")], [:]])
+    }
+
+    @Test func `is refused where a member that only a hub knows comes twice`() {
+        let body =
+            #"{"job_id":"a","vm_name":"a","backup_type":"full","disks":[{"disk_index":0}],"x":1,"x":2}"#
+        guard case .message = registration(body) else { return }
+        Issue.record("accepted")
+    }
+
     @Test(arguments: ["repository_id", "telemetry", "attempt"], [nil, "null"] as [String?])
     func `may lack an optional member`(name: String, value: String?) {
         guard case .message(let message) = registration(Body.text(Body.registration, name, value)) else {

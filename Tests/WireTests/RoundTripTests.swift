@@ -112,9 +112,16 @@ import Wire
                     vmName: "wéb",
                     backupType: try #require(BackupType.allCases.randomElement(using: &generator)),
                     repositoryID: maybe("repo-1"),
-                    disks: [RegisteredDisk(index: 0, total: maybe(number()))],
+                    disks: [
+                        RegisteredDisk(
+                            index: 0,
+                            total: maybe(number()),
+                            columns: maybe(["vmware_disk_key": .integer(-number())]) ?? [:]
+                        )
+                    ],
                     announcesTelemetry: Bool.random(using: &generator),
-                    attempt: maybe(number())
+                    attempt: maybe(number()),
+                    columns: maybe(["policy_id": .text(""), "disk_id": .integer(number())]) ?? [:]
                 )
             )
         default:

@@ -83,7 +83,7 @@ import Threading
             #expect(verdicts == [.created, .applied, .unknownDisk, .unknownJob])
             let id = try #require(JobID("job-a"))
             let job = try connection.transaction { () throws(DatabaseError) in
-                try JobStore(connection).lock([id])[id]
+                try JobStore(connection).lock([id]).jobs[id]
             }
             #expect(job?.disks.map(\.status) == [.completed, .pending, .pending])
             #expect(job?.disks.map(\.total) == [1000, nil, 1_073_741_825])

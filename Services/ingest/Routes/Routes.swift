@@ -55,7 +55,11 @@ struct Routes: Sendable {
             publish(.report(report)) { answer in
                 reply(
                     response(to: answer, request, legacy: false) { now in
-                        ContractJSON.telemetry(answer, message: Self.message(answer), nowMilliseconds: now)
+                        ContractJSON.telemetry(
+                            answer,
+                            message: Self.message(answer, to: report),
+                            nowMilliseconds: now
+                        )
                     }
                 )
             }
@@ -118,8 +122,10 @@ struct Routes: Sendable {
     private static let jobIDHelp =
         "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
 
-    private static func message(_ answer: Answer) -> String {
-        switch answer.verdict {
+    /// Old clients are told what they always were; the others, what became of the message.
+    private static func message(_ answer: Answer, to report: Report) -> String {
+        guard report.seq != nil else { return ContractJSON.telemetryMessage }
+        return switch answer.verdict {
         case .repeated: "Telemetry was stored before; nothing changed"
         case .superseded: "Newer telemetry was stored before; nothing but the contact changed"
         default: ContractJSON.telemetryMessage

@@ -15,7 +15,7 @@ public struct Migration: Sendable {
     }
 
     /// All migrations of this version of the program, ascending.
-    public static let all: [Migration] = [.backupTables]
+    public static let all: [Migration] = [.backupTables, .jobHistory]
 }
 
 /// One step of a migration: what there should be, and the statement that makes it so where it is not.

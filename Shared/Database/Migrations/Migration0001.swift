@@ -47,7 +47,7 @@ extension Migration {
     private typealias Column = (name: String, definition: String)
 
     /// Ids are compared byte by byte in tables that we create.
-    private static let jobID = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    static let jobID = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
     /// All of a job's columns but its id.
     private static let jobColumns: [Column] = [

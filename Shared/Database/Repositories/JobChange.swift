@@ -10,8 +10,8 @@ public struct JobChange: Sendable {
     public var contactAgeMilliseconds: Int64?
     /// Changes of status to keep, in order.
     public var events: [StatusChange]
-    /// Where the backup of a new job goes. nil: not told.
-    public var repositoryID: String?
+    /// The registration that makes new rows: it may carry more than the job itself keeps. nil: there is none.
+    public var registration: Registration?
 
     /// Creates a change from its parts.
     public init(
@@ -19,13 +19,13 @@ public struct JobChange: Sendable {
         after: Job,
         contactAgeMilliseconds: Int64? = nil,
         events: [StatusChange] = [],
-        repositoryID: String? = nil
+        registration: Registration? = nil
     ) {
         self.before = before
         self.after = after
         self.contactAgeMilliseconds = contactAgeMilliseconds
         self.events = events
-        self.repositoryID = repositoryID
+        self.registration = registration
     }
 
     /// Whether there is anything to store.
@@ -50,6 +50,29 @@ public struct JobChange: Sendable {
         guard let before, before.attempt == after.attempt, before.status == after.status else { return .now }
         return .keep
     }
+
+    /// The change needs rows that are not there yet.
+    var makesRows: Bool {
+        guard let before else { return true }
+        let known = Set(before.disks.map(\.index))
+        return after.disks.contains { !known.contains($0.index) }
+    }
+
+    /// The change brings numbers, or an end, that the history may want.
+    var isHistory: Bool {
+        let old = before.flatMap { $0.attempt == after.attempt ? $0 : nil }
+        return after.bytes != old?.bytes ?? 0 || after.seq != old?.seq ?? 0 || after.clockKey != old?.clockKey
+            || isEnd
+    }
+
+    /// `history_ms`, the time of the attempt's newest point: a new attempt has none.
+    func historyStamp(isPoint: Bool) -> Stamp {
+        if isPoint { return .now }
+        return before?.attempt == after.attempt ? .keep : .clear
+    }
+
+    /// The attempt ends with this change.
+    var isEnd: Bool { completedStamp == .now }
 
     static func isEnded(_ status: JobStatus) -> Bool {
         switch status {

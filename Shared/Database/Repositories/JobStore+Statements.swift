@@ -1,11 +1,17 @@
 internal import JobModel
 
 extension JobStore {
+    /// What comes behind a job's own columns: milliseconds since its newest point in the history, and since its
+    /// attempt began.
+    static let historyColumn = 17
+
     static func lockJobs(_ marks: String) -> String {
         """
         SELECT id, vm_name, backup_type, status, current_phase, bytes_transferred, total_bytes,
           transfer_speed_bps, eta_seconds, CAST(progress_percent * 100 AS SIGNED), error_message, presumed,
-          last_telemetry_at IS NOT NULL, attempt, telemetry_seq, telemetry_key_ms, telemetry_key_rank
+          last_telemetry_at IS NOT NULL, attempt, telemetry_seq, telemetry_key_ms, telemetry_key_rank,
+          \(ServerClock.milliseconds) - history_ms,
+          COALESCE(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(started_at), 0) * 1000
         FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id FOR UPDATE
         """
     }
@@ -29,6 +35,7 @@ extension JobStore {
           backup_type = ?, status = ?, current_phase = ?, bytes_transferred = ?, total_bytes = ?,
           transfer_speed_bps = ?, eta_seconds = ?, progress_percent = ? / 100, error_message = ?,
           presumed = ?, attempt = ?, telemetry_seq = ?, telemetry_key_ms = ?, telemetry_key_rank = ?,
+          history_ms = IF(? = 1, \(ServerClock.milliseconds), IF(? = 2, NULL, history_ms)),
           started_at = IF(? = 1, NOW(), started_at),
           completed_at = IF(? = 1, NOW(), IF(? = 2, NULL, completed_at)),
           last_telemetry_at = IF(? = 0, NULL, IF(? IS NULL, last_telemetry_at,

@@ -20,68 +20,87 @@ public struct JobStore {
     /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
     ///   told apart: only the very same bytes count.
     /// - Throws: `DatabaseError`.
-    public func lock(_ ids: [JobID]) throws(DatabaseError) -> [JobID: Job] {
+    public func lock(_ ids: [JobID]) throws(DatabaseError) -> LockedJobs {
         let parameters = Self.padded(ids)
         let marks = Array(repeating: "?", count: parameters.count).joined(separator: ",")
-        var jobs: [JobID: Job] = [:]
+        var locked = LockedJobs()
         let wanted = Set(ids)
         for row in try connection.prepare(Self.lockJobs(marks)).query(parameters) {
             guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
-            jobs[job.id] = job
+            locked.jobs[job.id] = job
+            locked.histories[job.id] = LockedJobs.History(
+                sinceLastMilliseconds: try row.optionalInt(Self.historyColumn),
+                runMilliseconds: try row.int(Self.historyColumn + 1)
+            )
         }
-        guard !jobs.isEmpty else { return jobs }
-        let found = Self.padded(jobs.keys.sorted())
+        guard !locked.jobs.isEmpty else { return locked }
+        let found = Self.padded(locked.jobs.keys.sorted())
         let foundMarks = Array(repeating: "?", count: found.count).joined(separator: ",")
         for row in try connection.prepare(Self.lockDisks(foundMarks)).query(found) {
             guard let id = JobID(try row.text(0)) else { continue }
-            jobs[id]?.disks.append(try Self.disk(row))
+            locked.jobs[id]?.disks.append(try Self.disk(row))
         }
-        return jobs
+        return locked
     }
 
     /// Stores what the rules made of the jobs.
     ///
-    /// - Parameter changes: ascending by id.
+    /// - Parameters:
+    ///   - changes: ascending by id.
+    ///   - locked: what `lock` read of these jobs in the same transaction.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
-    public func store(_ changes: [JobChange]) throws(DatabaseError) {
+    public func store(_ changes: [JobChange], locked: LockedJobs) throws(DatabaseError) {
         let changes = changes.filter { !$0.isEmpty }
-        for change in changes where change.before == nil { try insert(change) }
-        try updateJobs(changes.filter { $0.before != nil })
-        try storeDisks(changes)
+        let points = changes.filter { locked.pointIsDue($0) }
+        let pointIDs = Set(points.map(\.after.id))
+        let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
+        for change in changes where change.before == nil {
+            try insert(change, hub, isPoint: pointIDs.contains(change.after.id))
+        }
+        try updateJobs(changes.filter { $0.before != nil }, pointIDs)
+        try storeDisks(changes, hub)
         try insertEvents(changes)
+        try insertHistory(points)
     }
 
-    private func insert(_ change: JobChange) throws(DatabaseError) {
+    private func insert(_ change: JobChange, _ hub: HubColumns?, isPoint: Bool) throws(DatabaseError) {
         let job = change.after
+        let hubValues = hub?.jobValues(change.registration) ?? []
         try connection.prepare(
             """
             INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase,
               bytes_transferred, total_bytes, transfer_speed_bps, eta_seconds, progress_percent, attempt,
               telemetry_seq, telemetry_key_ms, telemetry_key_rank, error_message, presumed, started_at,
-              completed_at, last_telemetry_at, last_contact_ms)
+              completed_at, last_telemetry_at, last_contact_ms, history_ms\(Self.names(hubValues)))
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(), IF(? = 1, NOW(), NULL),
-              IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL))
+              IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL),
+              IF(?, \(ServerClock.milliseconds), NULL)\(String(repeating: ", ?", count: hubValues.count)))
             """
-        ).execute([
-            .text(job.id.rawValue), .text(job.vmName), Value(change.repositoryID),
-            .text(job.backupType.rawValue), .text(job.status.rawValue), .text(job.phase),
-            .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
-            .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
-            Value(job.clockKey?.milliseconds), Value(job.clockKey.map { Int64($0.rank) }),
-            Value(job.errorMessage), .int(change.completedStamp.rawValue),
-            .int(change.contactAgeMilliseconds == nil ? 0 : 1),
-            .int((change.contactAgeMilliseconds ?? 0) * 1000),
-            .int(change.contactAgeMilliseconds == nil ? 0 : 1),
-            .int(change.contactAgeMilliseconds ?? 0),
-        ])
+        ).execute(
+            [
+                .text(job.id.rawValue), .text(job.vmName), Value(change.registration?.repositoryID),
+                .text(job.backupType.rawValue), .text(job.status.rawValue), .text(job.phase),
+                .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
+                .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
+                Value(job.clockKey?.milliseconds), Value(job.clockKey.map { Int64($0.rank) }),
+                Value(job.errorMessage), .int(change.completedStamp.rawValue),
+                .int(change.contactAgeMilliseconds == nil ? 0 : 1),
+                .int((change.contactAgeMilliseconds ?? 0) * 1000),
+                .int(change.contactAgeMilliseconds == nil ? 0 : 1),
+                .int(change.contactAgeMilliseconds ?? 0), .int(isPoint ? 1 : 0),
+            ] + hubValues.map(\.value)
+        )
     }
 
-    private func updateJobs(_ changes: [JobChange]) throws(DatabaseError) {
+    private func updateJobs(_ changes: [JobChange], _ pointIDs: Set<JobID>) throws(DatabaseError) {
         guard !changes.isEmpty else { return }
         let jobs = changes.map(\.after)
         let ages = changes.map(\.contactAgeMilliseconds)
         let micros = ages.map { $0.map { $0 * 1000 } }
+        let historyStamps = changes.map { change -> Int64? in
+            change.historyStamp(isPoint: pointIDs.contains(change.after.id)).rawValue
+        }
         try connection.prepare(Self.updateJob).executeBulk(
             [
                 .texts(jobs.map(\.backupType.rawValue)), .texts(jobs.map(\.status.rawValue)),
@@ -91,6 +110,7 @@ public struct JobStore {
                 .ints(jobs.map { $0.isPresumed ? 1 : 0 }), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
                 .ints(jobs.map { $0.clockKey?.milliseconds }),
                 .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
+                .ints(historyStamps), .ints(historyStamps),
                 .ints(changes.map(\.startedStamp.rawValue)), .ints(changes.map(\.completedStamp.rawValue)),
                 .ints(changes.map(\.completedStamp.rawValue)), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
                 .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
@@ -100,14 +120,21 @@ public struct JobStore {
         )
     }
 
-    private func storeDisks(_ changes: [JobChange]) throws(DatabaseError) {
+    private func storeDisks(_ changes: [JobChange], _ hub: HubColumns?) throws(DatabaseError) {
         var inserts: [DiskRow] = []
         var updates: [DiskRow] = []
         for change in changes {
             let before = change.before?.disks ?? []
             for disk in change.after.disks {
                 guard let old = before.first(where: { $0.index == disk.index }) else {
-                    inserts.append(DiskRow(change.after, disk, before: nil, isNewAttempt: true))
+                    let row = DiskRow(change.after, disk, before: nil, isNewAttempt: true)
+                    let told = hub?.diskValues(change.registration, index: disk.index) ?? []
+                    let inherited = hub?.inherited(told) ?? []
+                    if told.isEmpty, inherited.isEmpty {
+                        inserts.append(row)
+                    } else {
+                        try insert(row, told, inheriting: inherited)
+                    }
                     continue
                 }
                 let isNewAttempt = change.before?.attempt != change.after.attempt
@@ -144,6 +171,36 @@ public struct JobStore {
         )
     }
 
+    /// One disk's row in a hub's table, which demands more than we use.
+    private func insert(
+        _ row: DiskRow,
+        _ told: [(name: String, value: Value)],
+        inheriting inherited: [String]
+    ) throws(DatabaseError) {
+        let fromJob = inherited.map { ", (SELECT `\($0)` FROM backup_jobs WHERE id = ?)" }.joined()
+        try connection.prepare(
+            """
+            INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
+              bytes_transferred, progress_percent, disk_change_id, error_message, completed_at\
+            \(Self.names(told))\(inherited.map { ", `\($0)`" }.joined()))
+            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?, IF(? = 1, NOW(), NULL)\
+            \(String(repeating: ", ?", count: told.count))\(fromJob))
+            """
+        ).execute(
+            [
+                .text(row.jobID), .int(Int64(row.disk.index)), .int(Self.gibibytes(row.disk.total)),
+                Value(row.disk.total), .text(row.disk.status.rawValue), .int(row.disk.bytes),
+                .int(Int64(row.disk.percentHundredths)), Value(row.disk.changeID),
+                Value(row.disk.errorMessage), .int(row.completedStamp.rawValue),
+            ] + told.map(\.value) + inherited.map { _ in .text(row.jobID) }
+        )
+    }
+
+    /// Columns to append to a list of columns.
+    private static func names(_ values: [(name: String, value: Value)]) -> String {
+        values.map { ", `\($0.name)`" }.joined()
+    }
+
     private func updateDisks(_ rows: [DiskRow]) throws(DatabaseError) {
         guard !rows.isEmpty else { return }
         try connection.prepare(Self.updateDisk).executeBulk(
@@ -170,6 +227,25 @@ public struct JobStore {
                 .texts(events.map(\.1.cause.rawValue)), .texts(events.map(\.1.evidence)),
             ],
             rowCount: events.count
+        )
+    }
+
+    private func insertHistory(_ changes: [JobChange]) throws(DatabaseError) {
+        guard !changes.isEmpty else { return }
+        let jobs = changes.map(\.after)
+        try connection.prepare(
+            """
+            INSERT INTO job_history (job_id, attempt, at_ms, bytes_transferred, transfer_speed_bps)
+            VALUES (?, ?, \(ServerClock.milliseconds), ?, ?)
+            ON DUPLICATE KEY UPDATE bytes_transferred = VALUES(bytes_transferred),
+              transfer_speed_bps = VALUES(transfer_speed_bps)
+            """
+        ).executeBulk(
+            [
+                .texts(jobs.map(\.id.rawValue)), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.bytes)),
+                .ints(jobs.map(\.speed)),
+            ],
+            rowCount: jobs.count
         )
     }
 

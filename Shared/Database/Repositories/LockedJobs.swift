@@ -1,0 +1,28 @@
+public import JobModel
+
+/// Jobs as they were read under lock, and what storing them has to know beside.
+public struct LockedJobs: Sendable {
+    /// Where a job's history stands.
+    struct History: Sendable {
+        /// Since the newest point, by the database's clock; negative if that was set back. nil: there is none.
+        var sinceLastMilliseconds: Int64?
+        /// Since the attempt began.
+        var runMilliseconds: Int64
+    }
+
+    /// The jobs that are there, by id.
+    public internal(set) var jobs: [JobID: Job] = [:]
+    var histories: [JobID: History] = [:]
+
+    /// Whether a change is to leave a point in the history.
+    func pointIsDue(_ change: JobChange) -> Bool {
+        guard change.isHistory else { return false }
+        let isSameAttempt = change.before?.attempt == change.after.attempt
+        let history = isSameAttempt ? histories[change.after.id] : nil
+        return HistoryRule.isDue(
+            sinceLastMilliseconds: history?.sinceLastMilliseconds,
+            runMilliseconds: history?.runMilliseconds ?? 0,
+            isEnd: change.isEnd
+        )
+    }
+}
