@@ -104,6 +104,10 @@ struct ArgumentTests {
             ("--rate-limit", { $0.rateLimit = "fast" }),
             ("--attempt", { $0.attempt = 0 }),
             ("--drain-timeout", { $0.drainTimeoutSeconds = -1 }),
+            ("--hub-column", { $0.hubColumns = ["vm_context_id"] }),
+            ("--hub-column", { $0.hubColumns = ["no name=1"] }),
+            ("--hub-column", { $0.hubColumns = ["disks=1"] }),
+            ("--hub-column", { $0.hubColumns = ["a=1", "A=2"] }),
             ("--log-format", { $0.logFormat = "xml" }),
             ("256", { $0.disks = Array(repeating: "/a=/b", count: 257) }),
         ]

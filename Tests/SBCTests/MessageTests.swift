@@ -94,6 +94,10 @@ struct MessageTests {
         withRepository.identity.repositoryID = "repo-1"
         members = try object(withRepository.body(of: .registration, attempt: 2))
         #expect(members["repository_id"] as? String == "repo-1")
+        var withColumns = writer
+        withColumns.identity.hubColumns = [try #require(HubColumn("vm_context_id=ctx=1"))]
+        members = try object(withColumns.body(of: .registration, attempt: 2))
+        #expect(members["vm_context_id"] as? String == "ctx=1")
     }
 
     @Test func `a completion carries the change id, the disk, its bytes and the attempt`() throws {

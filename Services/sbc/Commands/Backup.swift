@@ -34,6 +34,15 @@ struct Backup: ParsableCommand {
     @Option(help: "The repository that the hub files the backup under.")
     var repositoryID: String?
 
+    @Option(
+        name: .customLong("hub-column"),
+        help: """
+            A value that the hub's own tables demand of a new backup, as NAME=VALUE, like \
+            vm_context_id=ctx-1. Repeat it; the hub's answer names what is missing.
+            """
+    )
+    var hubColumns: [String] = []
+
     @Option(help: "The change id of the copied state. Default: one made of the job, the disk and the time.")
     var changeID: String?
 
@@ -121,6 +130,7 @@ struct Backup: ParsableCommand {
             config: config,
             type: type,
             repositoryID: repositoryID,
+            hubColumns: hubColumns,
             changeID: changeID,
             hubURL: hubURL,
             rateLimit: rateLimit,

@@ -6,6 +6,7 @@ struct BackupOptions: Equatable, Sendable {
     var config: String?
     var type = "full"
     var repositoryID: String?
+    var hubColumns: [String] = []
     var changeID: String?
     var hubURL: String?
     var rateLimit: String?

@@ -54,7 +54,8 @@ struct BackupPlan: Sendable {
             jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
             vmName: options.vm,
             backupType: options.type,
-            repositoryID: options.repositoryID
+            repositoryID: options.repositoryID,
+            hubColumns: try Self.hubColumns(options.hubColumns)
         )
         disks = try Self.disks(options, set)
         changeID = options.changeID
@@ -86,6 +87,23 @@ struct BackupPlan: Sendable {
         logFile = askedLogFile ?? Self.defaultLogFile
         stateDirectory = options.stateDirectory ?? set["SENDENSE_SBC_STATE_DIR"] ?? Self.stateDirectory(set)
         reportIntervalMilliseconds = try Self.reportInterval(set)
+    }
+
+    private static func hubColumns(_ texts: [String]) throws(UsageError) -> [HubColumn] {
+        var columns: [HubColumn] = []
+        for text in texts {
+            guard let column = HubColumn(text) else {
+                throw UsageError(
+                    "--hub-column: '\(text)' is not NAME=VALUE with the name of a column that has no option of "
+                        + "its own; write for example vm_context_id=ctx-1"
+                )
+            }
+            guard !columns.contains(where: { $0.name.lowercased() == column.name.lowercased() }) else {
+                throw UsageError("--hub-column: \(column.name) is given twice; give it once")
+            }
+            columns.append(column)
+        }
+        return columns
     }
 
     private static func jobID(

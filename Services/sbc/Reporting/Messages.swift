@@ -6,6 +6,8 @@ struct JobIdentity: Equatable, Sendable {
     var vmName: String
     var backupType: String
     var repositoryID: String?
+    /// What the hub's own tables demand of a new backup.
+    var hubColumns: [HubColumn] = []
 }
 
 /// What the client says of the job.
@@ -95,6 +97,7 @@ struct MessageWriter: Sendable {
         members.append(("disks", .array(disks)))
         members.append(("telemetry", .bool(true)))
         members.append(("attempt", .integer(attempt)))
+        members += identity.hubColumns.map { ($0.name, .string($0.value)) }
         return .object(members)
     }
 
