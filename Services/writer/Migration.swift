@@ -8,17 +8,60 @@ import Threading
 
 /// Brings the tables up to date: once on demand, or at start before any lane stores anything.
 enum Migration {
-    /// Runs what is pending, and ends.
-    static func run(_ settings: DatabaseSettings, logger: Logger) async throws {
-        let result = Mutex<Result<Int, MigrationError>?>(nil)
+    /// Does what a subcommand asks for, and ends.
+    static func run(_ settings: DatabaseSettings, _ options: MigrationOptions, logger: Logger) async throws {
+        let result = Mutex<Result<Void, any Error>?>(nil)
         let thread = DedicatedThread(name: "migration") {
-            let outcome = attempt(settings, logger: logger)
+            let outcome = Result { try DatabaseLibrary.withThread { try run(settings, options, logger) } }
             result.withLock { $0 = outcome }
         }
         await thread.ended()
-        if let count = try result.withLock({ try $0?.get() }) {
-            logger.info("the tables are up to date", metadata: ["migrations_run": "\(count)"])
+        do {
+            try result.withLock { try $0?.get() }
+        } catch let error as MigrationError where error.isAllowance {
+            throw ProgramEnd(status: allowanceStatus, "\(error)")
         }
+    }
+
+    /// The exit status where a statement waits for somebody to allow it.
+    private static let allowanceStatus: Int32 = 3
+
+    private static func run(
+        _ settings: DatabaseSettings,
+        _ options: MigrationOptions,
+        _ logger: Logger
+    ) throws {
+        let migrator = Migrator(settings, owner: "sendense-writer")
+        if options.isDryRun {
+            let plan = try plan(migrator, options)
+            print(plan.text)
+            guard !plan.needsAllowance else {
+                throw ProgramEnd(status: allowanceStatus, "not all of it is allowed to run as it is")
+            }
+        } else if options.isDown {
+            let hasWorked = try migrator.runDown(
+                allowRebuild: options.allowRebuild,
+                dropData: options.dropData
+            ) { tell($0, logger) }
+            logger.info(hasWorked ? "what was ours is taken out" : "nothing of ours was there")
+        } else {
+            let done = try migrator.run(allowRebuild: options.allowRebuild) { tell($0, logger) }
+            logger.info("the tables are up to date", metadata: ["migrations_run": "\(done.count)"])
+        }
+    }
+
+    private static func plan(
+        _ migrator: Migrator,
+        _ options: MigrationOptions
+    ) throws(MigrationError) -> MigrationPlan {
+        if options.isDown {
+            return try migrator.planDown(
+                assumedRows: options.assumedRows,
+                allowRebuild: options.allowRebuild,
+                dropData: options.dropData
+            )
+        }
+        return try migrator.plan(assumedRows: options.assumedRows, allowRebuild: options.allowRebuild)
     }
 
     /// Tries until the tables are up to date, then opens the latch; the database may come later than we do.
@@ -55,13 +98,28 @@ enum Migration {
     private static func attempt(_ settings: DatabaseSettings, logger: Logger) -> Result<Int, MigrationError> {
         DatabaseLibrary.withThread {
             do throws(MigrationError) {
-                let done = try Migrator(settings, owner: "sendense-writer").run { statement in
-                    logger.info("migrating", metadata: ["statement": "\(statement.prefix(120))"])
+                let done = try Migrator(settings, owner: "sendense-writer").run { event in
+                    tell(event, logger)
                 }
                 return .success(done.count)
             } catch {
                 return .failure(error)
             }
+        }
+    }
+
+    /// One line for each statement before it runs, and one after it with what it took.
+    private static func tell(_ event: MigrationEvent, _ logger: Logger) {
+        switch event {
+        case .begins(let statement) where !statement.isBookkeeping:
+            let text = statement.sql.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            logger.info("migrating", metadata: ["statement": "\(text)", "cost": "\(statement.cost.words)"])
+        case .ended(let statement, let way, let seconds) where !statement.isBookkeeping:
+            logger.info(
+                "migrated",
+                metadata: ["way": "\(way.map { "\($0)" } ?? "plain")", "seconds": "\(seconds)"]
+            )
+        case .begins, .ended: break
         }
     }
 }

@@ -11,12 +11,13 @@ enum Writer {
         await ServiceRunner.main(
             name: "sendense-writer",
             summary: "Stores telemetry in MariaDB, and answers once it is committed.",
-            subcommands: [("migrate", "brings the database's tables up to date, and ends")],
-            settings: WriterSettings.declared
+            subcommands: MigrationOptions.subcommands,
+            settings: WriterSettings.declared + MigrationOptions.declared
         ) { runner, subcommand in
             let settings = try WriterSettings(runner.settings)
-            if subcommand == "migrate" {
-                try await Migration.run(settings.database, logger: runner.logger)
+            if let subcommand {
+                let options = try MigrationOptions(runner.settings, isDown: subcommand == "unmigrate")
+                try await Migration.run(settings.database, options, logger: runner.logger)
             } else {
                 try await runner.run(try build(settings, runner))
             }

@@ -17,7 +17,8 @@ public struct ServiceRunner: Sendable {
 
     /// Runs a program: reads its settings, sets up logging and metrics, and hands over.
     ///
-    /// Ends the process: 0 when all went well, 1 after a failure, 2 when a setting is wrong.
+    /// Ends the process: 0 when all went well, 1 after a failure, 2 when a setting is wrong, another number
+    /// where the body throws a `ProgramEnd`.
     ///
     /// - Parameters:
     ///   - name: the program's name, as in `sendense-writer`.
@@ -52,18 +53,21 @@ public struct ServiceRunner: Sendable {
             arguments.removeFirst()
         }
         do {
-            let runner = try await ServiceRunner(name: name, declared: declared, arguments: arguments)
+            let settings = try await Settings(declared, subcommand: subcommand, arguments: arguments)
+            let runner = try ServiceRunner(name: name, settings: settings)
             try await body(runner, subcommand)
             exit(0)
         } catch let error as SettingsError {
             fail(name, "\(error)", code: 2)
+        } catch let end as ProgramEnd {
+            fail(name, end.description, code: end.status)
         } catch {
             fail(name, "\(error)", code: 1)
         }
     }
 
-    private init(name: String, declared: [Setting], arguments: [String]) async throws {
-        settings = try await Settings(declared, arguments: arguments)
+    private init(name: String, settings: Settings) throws {
+        self.settings = settings
         let levelText = try settings.string("log.level")
         guard let level = Logger.Level(rawValue: levelText) else {
             throw SettingsError(
@@ -107,7 +111,7 @@ public struct ServiceRunner: Sendable {
         exit(code)
     }
 
-    private static func help(
+    static func help(
         name: String,
         summary: String,
         subcommands: [(name: String, help: String)],
@@ -117,19 +121,26 @@ public struct ServiceRunner: Sendable {
             "\(summary)", "",
             "usage: \(name)\(subcommands.isEmpty ? "" : " [SUBCOMMAND]") [--setting value …]",
         ]
-        if !subcommands.isEmpty {
-            lines += ["", "subcommands:"]
-            lines += subcommands.map { "  \(padded($0.name, 16)) \($0.help)" }
+        if !subcommands.isEmpty { lines += ["", "subcommands:"] }
+        for subcommand in subcommands {
+            lines.append("  \(padded(subcommand.name, 28)) \(subcommand.help)")
+            for setting in settings where setting.subcommands.contains(subcommand.name) {
+                lines += help(setting, indent: "    ")
+            }
         }
         lines += ["", "settings (command line before environment before --config file before default):"]
-        for setting in settings {
-            let standard = setting.defaultValue.map { $0.isEmpty ? "" : " [\($0)]" } ?? ""
-            lines.append("  \(padded(setting.flag, 28)) \(setting.help)\(standard)")
-            let variable =
-                setting.isSecret ? "\(setting.variable) or \(setting.variable)_FILE" : setting.variable
-            lines.append("  \(padded("", 28)) \(variable)")
-        }
+        for setting in settings where setting.subcommands.isEmpty { lines += help(setting, indent: "  ") }
         return lines.joined(separator: "\n")
+    }
+
+    private static func help(_ setting: Setting, indent: String) -> [String] {
+        let standard = setting.defaultValue.map { $0.isEmpty || setting.isFlag ? "" : " [\($0)]" } ?? ""
+        let variable = setting.isSecret ? "\(setting.variable) or \(setting.variable)_FILE" : setting.variable
+        let width = 30 - indent.count
+        return [
+            "\(indent)\(padded(setting.flag, width)) \(setting.help)\(standard)",
+            "\(indent)\(padded("", width)) \(variable)",
+        ]
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

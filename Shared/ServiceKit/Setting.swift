@@ -11,13 +11,31 @@ public struct Setting: Sendable {
     public let help: String
     /// Never printed; may also come from the file that `…_FILE` names.
     public let isSecret: Bool
+    /// Either true or false, and true where it stands alone on the command line.
+    public let isFlag: Bool
+    /// The subcommands that it belongs to; no other takes it. Empty: it belongs to the program itself.
+    public let subcommands: [String]
 
     /// Declares a setting.
-    public init(_ key: String, default defaultValue: String? = nil, isSecret: Bool = false, help: String) {
+    public init(
+        _ key: String,
+        default defaultValue: String? = nil,
+        isSecret: Bool = false,
+        isFlag: Bool = false,
+        of subcommands: [String] = [],
+        help: String
+    ) {
         self.key = key
-        self.defaultValue = defaultValue
+        self.defaultValue = isFlag ? "false" : defaultValue
         self.isSecret = isSecret
+        self.isFlag = isFlag
+        self.subcommands = subcommands
         self.help = help
+    }
+
+    /// Whether a run with this subcommand takes it; nil: a run with none.
+    func belongs(to subcommand: String?) -> Bool {
+        subcommands.isEmpty || subcommand.map(subcommands.contains) == true
     }
 
     /// Its name on the command line.

@@ -21,17 +21,20 @@ public struct Settings: Sendable {
     /// Collects the settings.
     ///
     /// - Parameters:
-    ///   - declared: all that the service knows.
+    ///   - all: all that the service knows.
+    ///   - subcommand: the subcommand that was named, whose own settings are taken as well.
     ///   - arguments: the command line without the program's name and subcommand.
     ///   - environment: the variables to read; the process's own if nil.
     /// - Throws: `SettingsError` for a flag that is not declared, or a file that cannot be read.
     public init(
-        _ declared: [Setting],
+        _ all: [Setting],
+        subcommand: String? = nil,
         arguments: [String],
         environment: [String: String]? = nil
     ) async throws {
+        let declared = all.filter { $0.belongs(to: subcommand) }
         known = Dictionary(declared.map { ($0.key, $0) }) { first, _ in first }
-        try Self.checkFlags(arguments, declared)
+        let arguments = try Self.checked(arguments, declared, all)
         var environment = environment ?? ProcessInfo.processInfo.environment
         for setting in declared where setting.isSecret {
             if let path = environment["\(setting.variable)_FILE"] {
@@ -89,6 +92,15 @@ public struct Settings: Sendable {
         return value
     }
 
+    /// Whether a flag is set.
+    public func bool(_ key: String) throws(SettingsError) -> Bool {
+        let text = try string(key)
+        guard let value = Bool(text) else {
+            throw SettingsError("\(names(key)) is \"\(text)\"; it must be true or false")
+        }
+        return value
+    }
+
     /// A `host:port` or `[host]:port` to listen on or connect to.
     public func address(_ key: String) throws(SettingsError) -> (host: String, port: Int) {
         let text = try string(key)
@@ -107,23 +119,39 @@ public struct Settings: Sendable {
         return "\(setting.flag) (\(setting.variable))"
     }
 
-    private static func checkFlags(_ arguments: [String], _ declared: [Setting]) throws(SettingsError) {
-        let flags = declared.map(\.flag)
-        var expectsValue = false
+    /// The arguments, each flag that stands alone with its value.
+    private static func checked(
+        _ arguments: [String],
+        _ declared: [Setting],
+        _ all: [Setting]
+    ) throws(SettingsError) -> [String] {
+        var checked: [String] = []
+        var open: Setting?
         for argument in arguments {
             if argument.hasPrefix("--") {
+                if open?.isFlag == true { checked.append("true") }
                 let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
-                guard flags.contains(name) else {
-                    throw SettingsError("\(name) is no setting of this service; --help lists them")
+                guard let setting = declared.first(where: { $0.flag == name }) else {
+                    throw SettingsError(refusal(of: name, all))
                 }
-                expectsValue = !argument.contains("=")
+                open = argument.contains("=") ? nil : setting
             } else {
-                guard expectsValue else {
+                guard open != nil else {
                     throw SettingsError("\"\(argument)\" stands alone; settings are written --name value")
                 }
-                expectsValue = false
+                open = nil
             }
+            checked.append(argument)
         }
+        if open?.isFlag == true { checked.append("true") }
+        return checked
+    }
+
+    private static func refusal(of name: String, _ all: [Setting]) -> String {
+        guard let setting = all.first(where: { $0.flag == name }) else {
+            return "\(name) is no setting of this service; --help lists them"
+        }
+        return "\(name) belongs to \(setting.subcommands.joined(separator: " and ")) only"
     }
 
     private static func secret(at path: String, named name: String) throws(SettingsError) -> String {

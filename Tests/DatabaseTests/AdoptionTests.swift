@@ -93,29 +93,44 @@ extension DatabaseTests {
 
         @Test(arguments: [Hub.field, .fieldWithTelemetry])
         func `no column costs an adopted table a copy of its rows`(hub: Hub) throws {
-            let settings = try hub.make()
-            let connection = try Connection.open(settings)
-            for statement in try Migrator(settings, owner: "test").plan() {
-                let isInstant = statement.contains(" COLUMN ")
-                try connection.execute(isInstant ? statement + ", ALGORITHM=INSTANT" : statement)
-            }
-            #expect(try Migrator(settings, owner: "test").plan().isEmpty)
+            let migrator = Migrator(try hub.make(), owner: "test")
+            let planned = try migrator.plan(assumedRows: 1_000_000).statements.filter { $0.way != nil }
+            #expect(
+                planned.allSatisfy { $0.way == .instant || ($0.way == .noCopy && $0.sql.contains("INDEX")) }
+            )
+            var ways: [AlterWay] = []
+            try migrator.run { if case .ended(_, let way?, _) = $0 { ways.append(way) } }
+            #expect(ways == planned.compactMap(\.way) && ways.count >= 3)
         }
 
         @Test(arguments: [Hub.empty, .field])
         func `a crash after any statement is harmless`(hub: Hub) throws {
             let whole = try hub.make()
-            let plan = try Migrator(whole, owner: "test").plan()
+            let plan = try Migrator(whole, owner: "test").plan().statements
             try Migrator(whole, owner: "test").run()
             let expected = try schema(Connection.open(whole))
             for count in 0...plan.count {
                 let settings = try hub.make()
                 let connection = try Connection.open(settings)
-                for statement in plan.prefix(count) { try connection.execute(statement) }
-                #expect(try Migrator(settings, owner: "test").plan() == Array(plan.dropFirst(count)))
+                for statement in plan.prefix(count) { try connection.execute(statement.sql) }
                 try Migrator(settings, owner: "test").run()
                 try #require(try schema(connection) == expected, "after \(count) statements")
+                #expect(try Migrator(settings, owner: "test").plan().statements.isEmpty)
             }
+        }
+
+        @Test func `a server that cannot do it instantly is not kept waiting without leave`() throws {
+            let settings = try Hub.field.make()
+            let connection = try Connection.open(settings)
+            try connection.execute("ALTER TABLE backup_jobs ROW_FORMAT=COMPRESSED")
+            let before = try schema(connection)
+            let migrator = Migrator(settings, owner: "test")
+            let plan = try migrator.plan(assumedRows: 1_000_000)
+            #expect(plan.needsAllowance && plan.text.contains("waits for --allow-rebuild"), "\(plan.text)")
+            #expect(try migrator.plan(assumedRows: 1_000_000, allowRebuild: true).needsAllowance == false)
+            #expect(try schema(connection) == before, "a plan changes nothing")
+            // The rows of the table as it is are few: written anew at once.
+            #expect(try migrator.run().count == Migration.all.count)
         }
     }
 }

@@ -18,20 +18,21 @@ public struct Migration: Sendable {
     public static let all: [Migration] = [.backupTables, .jobHistory]
 }
 
-/// One step of a migration: what there should be, and the statement that makes it so where it is not.
+/// One step of a migration: what there should be.
 public enum MigrationStep: Sendable {
     /// A statement as it is, run every time: it must be harmless to repeat.
     case sql(String)
     /// A table. `definition` is what follows its name, and holds all that the migration's later steps would
     /// add; each `{name}` in it stands for the type of a column of another table.
-    case table(String, definition: String, copying: [CopiedType] = [])
+    /// Where it `holdsBackups` its rows are never dropped without being told to.
+    case table(String, definition: String, copying: [CopiedType] = [], holdsBackups: Bool = false)
     /// A column. `definition` is what follows its name.
     case column(String, in: String, definition: String)
     /// An index with this name; a unique one with other name but the same columns serves as well.
     case index(String, on: String, columns: [String], unique: Bool = false)
     /// An ENUM column that knows at least these values: missing ones go last, where adding them copies no
-    /// rows. A column of another type is left alone.
-    case enumValues([String], of: String, in: String)
+    /// rows. A column of another type is left alone. `formerly` has the word for a value where it is unknown.
+    case enumValues([String], of: String, in: String, formerly: [String: String] = [:])
 
     /// The type of another table's column, for a foreign key: an adopted table has its own character set.
     public struct CopiedType: Sendable {
@@ -53,46 +54,44 @@ public enum MigrationStep: Sendable {
         }
     }
 
-    /// The statement that this step needs.
+    /// What is missing for this step.
     /// - Parameters:
     ///   - schema: what is there now.
-    ///   - createdTables: tables that an earlier step of the same migration creates, for a plan that does not
-    ///     run them; the step adds its own.
-    /// - Returns: one statement. nil where nothing is missing.
+    ///   - createdTables: tables that an earlier step creates, for a plan that does not run them; the step
+    ///     adds its own.
+    /// - Returns: the change. nil where nothing is missing.
     /// - Throws: `DatabaseError` where the schema cannot be read.
-    func statement(
+    func change(
         _ schema: SchemaReader,
         createdTables: inout Set<String>
-    ) throws(DatabaseError) -> String? {
+    ) throws(DatabaseError) -> SchemaChange? {
         switch self {
         case .sql(let sql):
-            return sql
-        case .table(let table, let definition, let copied):
-            guard try !schema.hasTable(table) else { return nil }
+            return .sql(sql)
+        case .table(let table, let definition, let copied, _):
+            guard !createdTables.contains(table), try !schema.hasTable(table) else { return nil }
             createdTables.insert(table)
             var text = definition
             for type in copied {
                 let actual = try schema.column(type.column, of: type.table)?.typeWithCharset
                 text.replace("{\(type.placeholder)}", with: actual ?? type.fallback)
             }
-            return "CREATE TABLE IF NOT EXISTS `\(table)` \(text)"
+            return .table(table, definition: text)
         case .column(let column, let table, let definition):
             guard !createdTables.contains(table), try schema.column(column, of: table) == nil else {
                 return nil
             }
-            return "ALTER TABLE `\(table)` ADD COLUMN IF NOT EXISTS `\(column)` \(definition)"
+            return .column(column, of: table, definition: definition)
         case .index(let index, let table, let columns, let unique):
             guard !createdTables.contains(table) else { return nil }
             guard try !schema.hasIndex(index, of: table, columns: columns, unique: unique) else { return nil }
-            let list = columns.map { "`\($0)`" }.joined(separator: ", ")
-            let kind = unique ? "UNIQUE INDEX" : "INDEX"
-            return "ALTER TABLE `\(table)` ADD \(kind) IF NOT EXISTS `\(index)` (\(list))"
-        case .enumValues(let values, let column, let table):
+            return .index(index, of: table, columns: columns, unique: unique)
+        case .enumValues(let values, let column, let table, _):
             guard !createdTables.contains(table), let facts = try schema.column(column, of: table) else {
                 return nil
             }
-            guard let definition = facts.definition(withEnumValues: values) else { return nil }
-            return "ALTER TABLE `\(table)` MODIFY COLUMN `\(column)` \(definition)"
+            let missing = facts.missingEnumValues(values)
+            return missing.isEmpty ? nil : .enumValues(missing, of: column, in: table, facts)
         }
     }
 }

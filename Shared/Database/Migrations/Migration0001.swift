@@ -4,13 +4,14 @@ extension Migration {
     static let backupTables = Migration(
         version: 1,
         name: "backup tables with telemetry",
-        steps: [.table("backup_jobs", definition: jobsDefinition)]
+        steps: [.table("backup_jobs", definition: jobsDefinition, holdsBackups: true)]
             + jobColumns.map { .column($0.name, in: "backup_jobs", definition: $0.definition) }
             + [
                 .enumValues(
                     ["pending", "running", "completed", "failed", "cancelled", "stalled"],
                     of: "status",
-                    in: "backup_jobs"
+                    in: "backup_jobs",
+                    formerly: ["stalled": "running"]
                 ),
                 .enumValues(["full", "incremental", "differential"], of: "backup_type", in: "backup_jobs"),
                 .index("idx_last_telemetry", on: "backup_jobs", columns: ["status", "last_telemetry_at"]),
@@ -24,7 +25,8 @@ extension Migration {
                             column: "id",
                             fallback: jobID
                         )
-                    ]
+                    ],
+                    holdsBackups: true
                 ),
             ]
             + diskColumns.map { .column($0.name, in: "backup_disks", definition: $0.definition) }
@@ -32,7 +34,8 @@ extension Migration {
                 .enumValues(
                     ["pending", "running", "completed", "failed", "transferring"],
                     of: "status",
-                    in: "backup_disks"
+                    in: "backup_disks",
+                    formerly: ["transferring": "running"]
                 ),
                 .index(
                     "uk_backup_disk",

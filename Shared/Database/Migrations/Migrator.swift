@@ -2,26 +2,22 @@ import Glibc
 
 /// Brings a database's schema up to date, safely with any number of services that try at once.
 ///
-/// One of them holds the claim, a row that expires by the database's clock after 60 s and is renewed between
-/// steps; the others wait and look again. Should a step outlast the claim and another service take over, both
-/// run statements that do nothing where their work is done. Everything blocks: use a thread of your own.
+/// One of them holds the claim, a row that expires by the database's clock and is renewed meanwhile; the others
+/// wait and look again. Should one lose it all the same and another service take over, both run statements that
+/// do nothing where their work is done. Everything blocks: use a thread of your own.
 public struct Migrator: Sendable {
-    /// How long a claim holds without being renewed, in milliseconds.
-    static let claimMilliseconds = 60_000
-    /// How long a statement waits for other sessions to let go of a table, in seconds: all others queue
-    /// behind it meanwhile. Less than the claim, so that the claim is renewed between tries.
-    private static let tableWaitSeconds = 10
-    /// Building an index over a large table takes its time.
-    private static let readTimeoutSeconds: UInt32 = 3600
+    /// A server that has vanished without a word is noticed after a day: writing a large table anew takes hours.
+    private static let readTimeoutSeconds: UInt32 = 86_400
     private static let pauseMicroseconds: UInt32 = 100_000
 
-    private let settings: DatabaseSettings
-    private let owner: String
-    private let migrations: [Migration]
+    let settings: DatabaseSettings
+    let claim: MigrationClaim
+    let migrations: [Migration]
 
     /// Creates a migrator.
     /// - Parameters:
-    ///   - settings: the database; its user needs CREATE, ALTER, INDEX and REFERENCES there.
+    ///   - settings: the database; its user needs SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX and
+    ///     REFERENCES there, and DROP for the way down.
     ///   - owner: who is at work, for the messages of the others; 60 characters at most are kept.
     ///   - migrations: ascending versions, from 1 without gaps.
     public init(_ settings: DatabaseSettings, owner: String, migrations: [Migration] = Migration.all) {
@@ -33,7 +29,7 @@ public struct Migrator: Sendable {
         settings.readTimeoutSeconds = max(settings.readTimeoutSeconds, Self.readTimeoutSeconds)
         self.settings = settings
         // The number tells runs apart that call themselves the same.
-        self.owner = "\(owner.prefix(60))#\(UInt32.random(in: .min ... .max))"
+        claim = MigrationClaim(owner: "\(owner.prefix(60))#\(UInt32.random(in: .min ... .max))")
         self.migrations = migrations
     }
 
@@ -42,103 +38,176 @@ public struct Migrator: Sendable {
         try pending(try open())
     }
 
-    /// The statements that `run` would run now, in order. Changes nothing.
-    public func plan() throws(MigrationError) -> [String] {
+    /// What `run` would do now. Changes nothing.
+    /// - Parameters:
+    ///   - assumedRows: rows that tables are taken to have. nil: those that they have.
+    ///   - allowRebuild: whether large tables may be written anew.
+    /// - Returns: the statements in order, with their costs.
+    public func plan(
+        assumedRows: Int64? = nil,
+        allowRebuild: Bool = false
+    ) throws(MigrationError) -> MigrationPlan {
         let connection = try open()
-        let schema = SchemaReader(connection: connection)
-        var statements: [String] = []
-        for migration in try pending(connection) {
-            var createdTables: Set<String> = []
-            for step in migration.steps {
-                let statement = try mapped { () throws(DatabaseError) in
-                    try step.statement(schema, createdTables: &createdTables)
-                }
-                if let statement { statements.append(statement) }
-            }
+        let pending = try pending(connection)
+        let statements = try mapped { () throws(DatabaseError) in
+            try plan(pending, connection, assumedRows: assumedRows, allowRebuild: allowRebuild)
         }
-        return statements
+        let known = migrations.last?.version ?? 0
+        return MigrationPlan(
+            serverVersion: connection.serverVersion,
+            place: settings.place,
+            versionNow: (pending.first?.version ?? known + 1) - 1,
+            versionThen: known,
+            assumedRows: assumedRows,
+            statements: statements
+        )
     }
 
-    /// Runs what is pending.
+    /// Runs what is pending. Where that would write a large table anew without leave, nothing is run at all.
     /// - Parameters:
     ///   - timeoutSeconds: how long to wait for another service's claim, and for tables in use.
-    ///   - report: is told each statement before it runs.
+    ///   - allowRebuild: whether large tables may be written anew.
+    ///   - report: is told of each statement, before and after.
     /// - Returns: the migrations that this call has run; the others were there, or another service ran them.
     /// - Throws: `MigrationError`; what was done until then stands, and the next run goes on from there.
     @discardableResult
     public func run(
         timeoutSeconds: Int = 300,
-        report: (String) -> Void = { _ in }
+        allowRebuild: Bool = false,
+        report: @escaping (MigrationEvent) -> Void = { _ in }
     ) throws(MigrationError) -> [Migration] {
         let connection = try open()
-        // A service whose user may not create tables can still find that nothing is to be done.
-        guard try !pending(connection).isEmpty else { return [] }
-        let deadline = ContinuousClock.now + .seconds(timeoutSeconds)
-        try mapped { () throws(DatabaseError) in
-            try connection.execute("SET SESSION lock_wait_timeout=\(Self.tableWaitSeconds)")
-            for statement in Self.bookkeeping {
-                try retrying(until: deadline) { () throws(DatabaseError) in try connection.execute(statement)
-                }
-            }
-        }
         var done: [Migration] = []
+        let patience = Patience(seconds: timeoutSeconds)
+        // A service whose user may not create tables can still find that nothing is to be done.
         while let migration = try pending(connection).first {
-            if try claim(connection, until: deadline) {
-                defer { release(connection) }
+            let runner = try runner(connection, allowRebuild, patience, report)
+            try check(connection, allowRebuild: allowRebuild)
+            try keepBooks(runner)
+            guard try takeClaim(connection, patience) else { continue }
+            let isOurs = try claim.kept(settings) { () throws(MigrationError) in
+                defer { claim.release(connection) }
                 // Another service may have run it between the look and the claim.
-                guard try pending(connection).first?.version == migration.version else { continue }
-                if try apply(migration, connection, until: deadline, report: report) {
-                    done.append(migration)
-                }
-            } else if ContinuousClock.now > deadline {
-                let holder = try mapped { () throws(DatabaseError) in try claimHolder(connection) }
-                throw .claimed(owner: holder, waitedSeconds: timeoutSeconds)
-            } else {
-                usleep(Self.pauseMicroseconds)
+                guard try pending(connection).first?.version == migration.version else { return false }
+                return try apply(migration, runner)
             }
+            if isOurs { done.append(migration) }
         }
         return done
     }
 
-    /// Runs the steps of one migration and notes it as applied.
+    /// Runs the statements of one migration and notes it as applied.
     /// - Returns: false where the claim was lost on the way: another service goes on.
-    private func apply(
-        _ migration: Migration,
-        _ connection: Connection,
-        until deadline: ContinuousClock.Instant,
-        report: (String) -> Void
-    ) throws(MigrationError) -> Bool {
-        let schema = SchemaReader(connection: connection)
-        for step in migration.steps {
-            guard try claim(connection, until: deadline) else { return false }
-            // Every step is run, so the live schema tells all.
-            var createdTables: Set<String> = []
-            let statement = try mapped { () throws(DatabaseError) in
-                try step.statement(schema, createdTables: &createdTables)
-            }
-            guard let statement else { continue }
-            report(statement)
-            do {
-                try retrying(until: deadline) { () throws(DatabaseError) in
-                    try renew(connection)
-                    try connection.execute(statement)
-                }
-            } catch {
-                throw .step(version: migration.version, statement: statement, error)
-            }
+    private func apply(_ migration: Migration, _ runner: MigrationRunner) throws(MigrationError) -> Bool {
+        let statements = try mapped { () throws(DatabaseError) in
+            var planner = try UpPlanner(
+                SchemaReader(connection: runner.connection),
+                allowRebuild: runner.allowRebuild
+            )
+            return try planner.statements(migration)
         }
-        try mapped { () throws(DatabaseError) in
-            _ = try connection.prepare("INSERT IGNORE INTO sendense_migrations (version, name) VALUES (?, ?)")
-                .execute([.int(Int64(migration.version)), .text(migration.name)])
+        var notes: [MigrationNote] = []
+        for statement in statements {
+            let isOurs = try mapped { () throws(DatabaseError) in try claim.take(runner.connection) }
+            guard isOurs else { return false }
+            do {
+                try runner.run(statement, version: migration.version)
+            } catch {
+                strike(notes, runner.connection)
+                throw error
+            }
+            if case .note(let new) = statement.action { notes = new } else { notes = [] }
         }
         return true
     }
 
-    private func open() throws(MigrationError) -> Connection {
+    /// Strikes out the notes of a statement that the server has refused: it added nothing. Where the
+    /// connection is gone nobody knows, and the notes stay.
+    private func strike(_ notes: [MigrationNote], _ connection: Connection) {
+        guard !notes.isEmpty, connection.isUsable else { return }
+        _ = try? connection.execute(MigrationNote.deleting(notes))
+    }
+
+    /// Refuses a run of which a statement would not be allowed, before its first.
+    private func check(_ connection: Connection, allowRebuild: Bool) throws(MigrationError) {
+        let pending = try pending(connection)
+        let statements = try mapped { () throws(DatabaseError) in
+            try plan(pending, connection, assumedRows: nil, allowRebuild: allowRebuild)
+        }
+        guard let heavy = statements.first(where: { $0.cost.allowance != nil }) else { return }
+        throw .notAllowed(statement: heavy.sql, heavy.cost)
+    }
+
+    private func plan(
+        _ pending: [Migration],
+        _ connection: Connection,
+        assumedRows: Int64?,
+        allowRebuild: Bool
+    ) throws(DatabaseError) -> [PlannedStatement] {
+        guard !pending.isEmpty else { return [] }
+        let schema = SchemaReader(connection: connection)
+        var planner = try UpPlanner(schema, assumedRows: assumedRows, allowRebuild: allowRebuild)
+        var statements = try UpPlanner.books(schema)
+        for migration in pending { statements += try planner.statements(migration) }
+        return statements
+    }
+}
+
+extension Migrator {
+    func open() throws(MigrationError) -> Connection {
         try mapped { () throws(DatabaseError) in try Connection.open(settings) }
     }
 
-    private func pending(_ connection: Connection) throws(MigrationError) -> [Migration] {
+    func runner(
+        _ connection: Connection,
+        _ allowRebuild: Bool,
+        _ patience: Patience,
+        _ report: @escaping (MigrationEvent) -> Void
+    ) throws(MigrationError) -> MigrationRunner {
+        let sizes = try mapped { () throws(DatabaseError) in
+            try TableSizes(SchemaReader(connection: connection))
+        }
+        return MigrationRunner(
+            connection: connection,
+            sizes: sizes,
+            allowRebuild: allowRebuild,
+            deadline: patience.deadline,
+            report: report
+        )
+    }
+
+    /// Makes the tables in which we keep the books, where they are missing.
+    func keepBooks(_ runner: MigrationRunner) throws(MigrationError) {
+        let statements = try mapped { () throws(DatabaseError) in
+            try UpPlanner.books(SchemaReader(connection: runner.connection))
+        }
+        for statement in statements { try runner.run(statement, version: 0) }
+    }
+
+    /// Waits for the claim.
+    /// - Returns: false where another service has taken all of ours out meanwhile: it is time to look again.
+    func takeClaim(_ connection: Connection, _ patience: Patience) throws(MigrationError) -> Bool {
+        let holder: String
+        do throws(DatabaseError) {
+            repeat {
+                do throws(DatabaseError) {
+                    if try claim.take(connection) { return true }
+                } catch {
+                    guard error.kind == .retry else { throw error }
+                }
+                usleep(Self.pauseMicroseconds)
+            } while ContinuousClock.now < patience.deadline
+            holder = try claim.holder(connection)
+        } catch {
+            // 1146: no such table any more.
+            guard error.code == 1146 else { throw .database(error) }
+            return false
+        }
+        throw .claimed(owner: holder, waitedSeconds: patience.seconds)
+    }
+
+    /// The versions that have been applied.
+    func applied(_ connection: Connection) throws(MigrationError) -> Set<Int> {
         let applied = try mapped { () throws(DatabaseError) -> Set<Int> in
             guard try SchemaReader(connection: connection).hasTable("sendense_migrations") else { return [] }
             var versions: Set<Int> = []
@@ -151,92 +220,28 @@ public struct Migrator: Sendable {
         if let newest = applied.max(), newest > known {
             throw .newerThanKnown(stored: newest, known: known)
         }
+        return applied
+    }
+
+    func pending(_ connection: Connection) throws(MigrationError) -> [Migration] {
+        let applied = try applied(connection)
         return migrations.filter { !applied.contains($0.version) }
     }
 
-    private func mapped<Result>(
+    func mapped<Result>(
         _ body: () throws(DatabaseError) -> Result
     ) throws(MigrationError) -> Result {
         do { return try body() } catch { throw .database(error) }
     }
-
-    /// Repeats what lost against another transaction or waits for a table in use.
-    private func retrying(
-        until deadline: ContinuousClock.Instant,
-        _ body: () throws(DatabaseError) -> Void
-    ) throws(DatabaseError) {
-        while true {
-            do {
-                return try body()
-            } catch {
-                guard error.kind == .retry, ContinuousClock.now < deadline else { throw error }
-                usleep(Self.pauseMicroseconds)
-            }
-        }
-    }
 }
 
-extension Migrator {
-    private static let bookkeeping = [
-        """
-        CREATE TABLE IF NOT EXISTS sendense_migrations (
-          version int NOT NULL PRIMARY KEY,
-          name varchar(100) NOT NULL,
-          applied_at timestamp NOT NULL DEFAULT current_timestamp()
-        ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
-        """,
-        """
-        CREATE TABLE IF NOT EXISTS sendense_migration_claim (
-          id tinyint NOT NULL PRIMARY KEY,
-          owner varchar(100) NULL,
-          expires_at_ms bigint NOT NULL DEFAULT 0
-        ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
-        """,
-        "INSERT IGNORE INTO sendense_migration_claim (id) VALUES (1)",
-    ]
+/// How long a migrator waits for others.
+struct Patience {
+    let seconds: Int
+    let deadline: ContinuousClock.Instant
 
-    /// Takes the claim, or renews it where it is ours.
-    /// - Returns: whether it is ours now.
-    private func claim(
-        _ connection: Connection,
-        until deadline: ContinuousClock.Instant
-    ) throws(MigrationError) -> Bool {
-        // A claim further ahead than any can be set was written before the server's clock stepped back.
-        let sql = """
-            UPDATE sendense_migration_claim \
-            SET owner = ?, expires_at_ms = \(ServerClock.milliseconds) + \(Self.claimMilliseconds) \
-            WHERE id = 1 AND (owner IS NULL OR owner = ? OR expires_at_ms <= \(ServerClock.milliseconds) \
-            OR expires_at_ms > \(ServerClock.milliseconds) + \(Self.claimMilliseconds))
-            """
-        var isOurs = false
-        try mapped { () throws(DatabaseError) in
-            try retrying(until: deadline) { () throws(DatabaseError) in
-                isOurs = try connection.prepare(sql).execute([.text(owner), .text(owner)]) == 1
-            }
-        }
-        return isOurs
-    }
-
-    /// Keeps the claim alive while a statement waits for a table in use.
-    private func renew(_ connection: Connection) throws(DatabaseError) {
-        let sql = """
-            UPDATE sendense_migration_claim \
-            SET expires_at_ms = \(ServerClock.milliseconds) + \(Self.claimMilliseconds) \
-            WHERE id = 1 AND owner = ?
-            """
-        try connection.prepare(sql).execute([.text(owner)])
-    }
-
-    /// Lets go of the claim. What cannot be released expires.
-    private func release(_ connection: Connection) {
-        guard connection.isUsable else { return }
-        let sql =
-            "UPDATE sendense_migration_claim SET owner = NULL, expires_at_ms = 0 WHERE id = 1 AND owner = ?"
-        _ = try? connection.prepare(sql).execute([.text(owner)])
-    }
-
-    private func claimHolder(_ connection: Connection) throws(DatabaseError) -> String {
-        let rows = try connection.query("SELECT owner FROM sendense_migration_claim WHERE id = 1")
-        return try rows.first?.optionalText(0) ?? "another service"
+    init(seconds: Int) {
+        self.seconds = seconds
+        deadline = .now + .seconds(seconds)
     }
 }

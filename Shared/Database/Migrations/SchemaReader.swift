@@ -2,6 +2,11 @@
 struct SchemaReader {
     let connection: Connection
 
+    /// The database's name.
+    func database() throws(DatabaseError) -> String {
+        try connection.query("SELECT DATABASE()")[0].text(0)
+    }
+
     /// Whether there is such a table.
     func hasTable(_ table: String) throws(DatabaseError) -> Bool {
         let sql = """
@@ -72,7 +77,10 @@ struct ColumnFacts: Equatable {
     }
 
     /// The values of an ENUM, backslashes still escaped. nil: another type.
-    var enumValues: [String]? {
+    var enumValues: [String]? { Self.enumValues(of: type) }
+
+    /// The values of an ENUM's type, backslashes still escaped. nil: another type.
+    static func enumValues(of type: String) -> [String]? {
         guard type.lowercased().hasPrefix("enum("), type.hasSuffix(")") else { return nil }
         var values: [String] = []
         var value = ""
@@ -96,30 +104,41 @@ struct ColumnFacts: Equatable {
         return values
     }
 
-    /// The column's definition with these values appended to its ENUM, all else as it was. nil where none is
-    /// missing or it is no ENUM.
-    func definition(withEnumValues wanted: [String]) -> String? {
-        guard let values = enumValues else { return nil }
+    /// Those of the wanted values that an ENUM does not know. Empty where it is no ENUM.
+    func missingEnumValues(_ wanted: [String]) -> [String] {
+        guard let values = enumValues else { return [] }
         // A collation may hold upper and lower case to be the same value.
         var known = Set(values.map { $0.lowercased() })
-        let missing = wanted.filter { known.insert($0.lowercased()).inserted }
-        guard !missing.isEmpty else { return nil }
-        var parts = ["\(type.dropLast())\(missing.map { ",\(Self.quoted($0))" }.joined()))"]
+        return wanted.filter { known.insert($0.lowercased()).inserted }
+    }
+
+    /// The column's definition with these values appended to its ENUM, all else as it is.
+    func definition(addingEnumValues missing: [String]) -> String {
+        definition(type: "\(type.dropLast())\(missing.map { ",\(SQLText.quoted($0))" }.joined()))")
+    }
+
+    /// The column's definition without these values of its ENUM, all else as it is. nil where it has none of
+    /// them, or is no ENUM.
+    func definition(removingEnumValues removed: [String]) -> String? {
+        guard let values = enumValues else { return nil }
+        let names = Set(removed.map { $0.lowercased() })
+        let kept = values.filter { !names.contains($0.lowercased()) }
+        guard kept.count < values.count else { return nil }
+        // Backslashes are still escaped, quotes are not.
+        return definition(type: "enum(\(kept.map { "'\($0.replacing("'", with: "''"))'" }.joined(separator: ",")))")
+    }
+
+    /// The column's definition as it is.
+    var definition: String { definition(type: type) }
+
+    private func definition(type: String) -> String {
+        var parts = [type]
         if let characterSet, let collation {
             parts.append("CHARACTER SET \(characterSet) COLLATE \(collation)")
         }
         parts.append(isNullable ? "NULL" : "NOT NULL")
         if let defaultExpression { parts.append("DEFAULT \(defaultExpression)") }
-        if !comment.isEmpty { parts.append("COMMENT \(Self.quoted(comment))") }
+        if !comment.isEmpty { parts.append("COMMENT \(SQLText.quoted(comment))") }
         return parts.joined(separator: " ")
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var quoted = "'"
-        for character in text {
-            if character == "'" || character == "\\" { quoted.append(character) }
-            quoted.append(character)
-        }
-        return quoted + "'"
     }
 }
