@@ -32,15 +32,7 @@ extension Job {
     /// - Returns: the answer for the client and what to store beside the job.
     public static func apply(_ message: JobMessage, to job: inout Job?) -> Effect {
         guard var stored = job else {
-            guard case .registration(let registration) = message else {
-                return Effect(
-                    Answer(
-                        .unknownJob,
-                        detail: "No backup job \(message.jobID) is known; register it first.",
-                        command: .register
-                    )
-                )
-            }
+            guard case .registration(let registration) = message else { return unknown(message) }
             let (created, effect) = create(registration)
             job = created
             return effect
@@ -50,9 +42,16 @@ extension Job {
             case .report(let report): stored.merge(report)
             case .completion(let completion): stored.merge(completion)
             case .registration(let registration): stored.merge(registration)
+            case .cancel(let request): stored.merge(request)
             }
         job = stored
         return effect
+    }
+
+    private static func unknown(_ message: JobMessage) -> Effect {
+        let fact = "No backup job \(message.jobID) is known"
+        if case .cancel = message { return Effect(Answer(.unknownJob, detail: "\(fact).")) }
+        return Effect(Answer(.unknownJob, detail: "\(fact); register it first.", command: .register))
     }
 
     /// The answer that tells where the job stands now.

@@ -191,6 +191,7 @@ public struct StatusChange: Equatable, Sendable {
         case disksCompleted = "disks completed"
         case reportedFailed = "reported failed"
         case reportedCancelled = "reported cancelled"
+        case cancelRequested = "cancel requested"
         case bytesPresumed = "bytes presumed"
         case silentStalled = "silent: stalled"
         case silentFailed = "silent: failed"

@@ -115,6 +115,23 @@ public struct DiskCompletion: Equatable, Sendable {
     }
 }
 
+/// An operator stops a backup: what `POST /api/v1/backups/{id}/cancel` told.
+public struct CancelRequest: Equatable, Sendable {
+    /// The longest reason that is kept, in Unicode scalars.
+    public static let reasonScalarCountMax = 1000
+
+    /// The job to stop, whichever attempt of it runs.
+    public var jobID: JobID
+    /// Why, for the job's error text. nil if nobody said.
+    public var reason: String?
+
+    /// Creates a request from its parts.
+    public init(jobID: JobID, reason: String? = nil) {
+        self.jobID = jobID
+        self.reason = reason
+    }
+}
+
 /// A backup begins: what `POST /api/v1/backups` told.
 public struct Registration: Equatable, Sendable {
     /// The most disks that a job may have.
@@ -191,6 +208,7 @@ public enum JobMessage: Equatable, Sendable {
     case report(Report)
     case completion(DiskCompletion)
     case registration(Registration)
+    case cancel(CancelRequest)
 
     /// The job it speaks of.
     public var jobID: JobID {
@@ -198,6 +216,7 @@ public enum JobMessage: Equatable, Sendable {
         case .report(let report): report.jobID
         case .completion(let completion): completion.jobID
         case .registration(let registration): registration.jobID
+        case .cancel(let request): request.jobID
         }
     }
 }

@@ -119,6 +119,17 @@ enum CompletionField: String, ContractField {
     }
 }
 
+/// The members of a request to cancel.
+enum CancelField: String, ContractField {
+    case reason
+
+    var expected: String {
+        switch self {
+        case .reason: "a string of 1 to \(CancelRequest.reasonScalarCountMax) characters, or null"
+        }
+    }
+}
+
 /// The members of a registration.
 enum RegistrationField: String, ContractField {
     case jobID = "job_id"

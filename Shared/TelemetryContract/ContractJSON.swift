@@ -57,6 +57,23 @@ public enum ContractJSON {
         return object.finished()
     }
 
+    /// The answer to a request to cancel that was taken.
+    ///
+    /// - Parameters:
+    ///   - answer: where the job stands now.
+    ///   - jobID: the backup's id.
+    ///   - nowMilliseconds: the time, in milliseconds since 1970 UTC.
+    /// - Returns: a JSON object.
+    public static func cancel(_ answer: Answer, jobID: JobID, nowMilliseconds: Int64) -> [UInt8] {
+        var object = JSONWriter()
+        object.member("status", "cancelled")
+        object.member("backup_id", jobID.rawValue)
+        object.member("message", "The backup is cancelled; its client stops with its next report")
+        object.member("timestamp", atMilliseconds: nowMilliseconds)
+        object.standing(answer.jobStatus, attempt: answer.attempt, storedSeq: answer.storedSeq)
+        return object.finished()
+    }
+
     /// The answer to a registration that was taken: `created`, or `exists` for any other verdict.
     ///
     /// - Parameters:

@@ -47,6 +47,18 @@ public enum TelemetryDecoder {
         try decode(body) { fields throws(JSONFault) in try readRegistration(&fields) }
     }
 
+    /// Decodes a request to cancel. An empty body is one without a reason.
+    ///
+    /// - Parameters:
+    ///   - body: the request's body, whole.
+    ///   - jobID: the path's job id.
+    /// - Returns: the request, valid in itself.
+    /// - Throws: `ContractError` with every problem that was found.
+    public static func cancelRequest(body: [UInt8], jobID: JobID) throws(ContractError) -> CancelRequest {
+        guard !body.isEmpty else { return CancelRequest(jobID: jobID) }
+        return try decode(body) { fields throws(JSONFault) in try readCancelRequest(&fields, jobID: jobID) }
+    }
+
     /// Runs a reader over a whole body. It returns nil only after it has noted a problem.
     private static func decode<Message>(
         _ body: [UInt8],
@@ -93,5 +105,27 @@ extension TelemetryDecoder {
         }
         fields.refuseMissing(CompletionField.required, of: completionNames, in: object)
         return completion
+    }
+}
+
+// MARK: - Cancel
+
+extension TelemetryDecoder {
+    private static let cancelNames = JSONNames<CancelField>()
+
+    private static func readCancelRequest(
+        _ fields: inout FieldReader,
+        jobID: JobID
+    ) throws(JSONFault) -> CancelRequest? {
+        guard var object = try fields.object() else { return nil }
+        var request = CancelRequest(jobID: jobID)
+        while let field = try fields.reader.nextField(&object, of: cancelNames) {
+            switch field {
+            case .reason:
+                let scalarCount = 1...CancelRequest.reasonScalarCountMax
+                request.reason = try fields.text(field, scalarCount: scalarCount, nullable: true)
+            }
+        }
+        return request
     }
 }

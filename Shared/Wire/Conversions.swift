@@ -11,6 +11,7 @@ extension WireEnvelope {
         case .report(let report): body = .report(WireReport(report))
         case .completion(let completion): body = .completion(WireCompletion(completion))
         case .registration(let registration): body = .registration(WireRegistration(registration))
+        case .cancel(let request): body = .cancel(WireCancel(request))
         }
     }
 }
@@ -52,6 +53,14 @@ extension WireCompletion {
         changeID = completion.changeID
         bytes = completion.bytes
         if let value = completion.attempt { attempt = value }
+    }
+}
+
+extension WireCancel {
+    init(_ request: CancelRequest) {
+        self.init()
+        jobID = request.jobID.rawValue
+        if let value = request.reason { reason = value }
     }
 }
 
@@ -122,6 +131,9 @@ extension JobMessage {
         case .registration(let wire):
             guard let registration = Registration(wire) else { return nil }
             self = .registration(registration)
+        case .cancel(let wire):
+            guard let jobID = JobID(wire.jobID) else { return nil }
+            self = .cancel(CancelRequest(jobID: jobID, reason: wire.hasReason ? wire.reason : nil))
         case nil:
             return nil
         }

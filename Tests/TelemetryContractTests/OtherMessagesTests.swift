@@ -139,3 +139,28 @@ private func registration(_ text: String) -> Outcome<Registration> {
         #expect(registration(Body.text(Body.registration, "disks", disks)) == .invalid([pointer]))
     }
 }
+
+@Suite struct `A request to cancel` {
+    private func request(_ body: String) throws -> CancelRequest {
+        try TelemetryDecoder.cancelRequest(body: Array(body.utf8), jobID: testJob())
+    }
+
+    @Test(arguments: ["", "{}", #"{"reason":null,"by":"anna"}"#])
+    func `needs no reason`(body: String) throws {
+        #expect(try request(body) == CancelRequest(jobID: testJob()))
+    }
+
+    @Test func `may have a reason of a thousand characters`() throws {
+        let reason = String(repeating: "é", count: 1000)
+        #expect(try request(#"{"reason":"\#(reason)"}"#).reason == reason)
+        for wrong in [#"""#, #"""# + reason + "x"] {
+            let error = #expect(throws: ContractError.self) { try request(#"{"reason":"# + wrong + #""}"#) }
+            #expect(error?.problems.map(\.pointer) == ["/reason"], "\(wrong.count)")
+        }
+    }
+
+    @Test(arguments: ["[]", "1", "{", #"{"reason":1}"#])
+    func `is refused where it is no object with a reason`(body: String) {
+        #expect(throws: ContractError.self) { try request(body) }
+    }
+}

@@ -94,7 +94,9 @@ import Wire
         let id = try #require(JobID("backup-vm-\(UInt32.random(in: .min ... .max, using: &generator))"))
         func maybe<T>(_ value: T) -> T? { Bool.random(using: &generator) ? value : nil }
         func number() -> Int64 { Int64.random(in: 0 ... .max, using: &generator) }
-        switch Int.random(in: 0...2, using: &generator) {
+        switch Int.random(in: 0...3, using: &generator) {
+        case 3:
+            return .cancel(CancelRequest(jobID: id, reason: maybe("maintenance")))
         case 0:
             return .completion(
                 DiskCompletion(

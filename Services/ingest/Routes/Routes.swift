@@ -30,6 +30,8 @@ struct Routes: Sendable {
             method("POST", request, reply) { telemetry(request, type: parts[3], id: parts[4], reply) }
         case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "complete":
             method("POST", request, reply) { complete(request, id: parts[3], reply) }
+        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "cancel":
+            method("POST", request, reply) { cancel(request, id: parts[3], reply) }
         default:
             reply(problem(404, "Not Found", "there is no \(request.path) here", request))
         }
@@ -88,6 +90,24 @@ struct Routes: Sendable {
             }
         } catch {
             reply(refusal(error, request, legacy: true))
+        }
+    }
+
+    private func cancel(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
+        guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
+            return reply(problem(400, "Bad Request", Self.jobIDHelp, request))
+        }
+        do {
+            let cancel = try TelemetryDecoder.cancelRequest(body: request.body, jobID: jobID)
+            publish(.cancel(cancel)) { answer in
+                reply(
+                    response(to: answer, request, legacy: false) { now in
+                        ContractJSON.cancel(answer, jobID: jobID, nowMilliseconds: now)
+                    }
+                )
+            }
+        } catch {
+            reply(refusal(error, request, legacy: false))
         }
     }
 
