@@ -155,7 +155,10 @@ extension Job {
         let status: DiskStatus =
             switch report.status {
             case .completed: .completed
-            case .pending, .running: .transferring
+            // Without any number it tells of no disk: the next one is not begun by it.
+            case .pending, .running:
+                report.seq == nil && report.bytes == 0 && (report.total ?? 0) == 0
+                    ? disks[place].status : .transferring
             case .failed, .cancelled: disks[place].status
             }
         let entry = DiskReport(

@@ -46,7 +46,9 @@ public struct JobChange: Sendable {
 
     /// `completed_at`: set at the end, whatever the end; cleared where the end is taken back.
     var completedStamp: Stamp {
-        guard Self.isEnded(after.status) else { return .clear }
+        guard Self.isEnded(after.status) else {
+            return before.map { Self.isEnded($0.status) } == true ? .clear : .keep
+        }
         guard let before, before.attempt == after.attempt, before.status == after.status else { return .now }
         return .keep
     }

@@ -36,8 +36,6 @@ extension JobStore {
           transfer_speed_bps = ?, eta_seconds = ?, progress_percent = ? / 100, error_message = ?,
           presumed = ?, attempt = ?, telemetry_seq = ?, telemetry_key_ms = ?, telemetry_key_rank = ?,
           history_ms = IF(? = 1, \(ServerClock.milliseconds), IF(? = 2, NULL, history_ms)),
-          started_at = IF(? = 1, NOW(), started_at),
-          completed_at = IF(? = 1, NOW(), IF(? = 2, NULL, completed_at)),
           last_telemetry_at = IF(? = 0, NULL, IF(? IS NULL, last_telemetry_at,
             IF(last_telemetry_at IS NULL OR last_telemetry_at > NOW(), NOW(3) - INTERVAL ? MICROSECOND,
               GREATEST(last_telemetry_at, NOW(3) - INTERVAL ? MICROSECOND)))),
@@ -56,8 +54,7 @@ extension JobStore {
         UPDATE backup_disks SET
           size_gb = IF(? = 1 AND (total_bytes IS NOT NULL OR size_gb = 0), ?, size_gb),
           total_bytes = IF(? = 1, ?, total_bytes), status = ?, bytes_transferred = ?,
-          progress_percent = ? / 100, disk_change_id = ?, error_message = ?,
-          completed_at = IF(? = 1, NOW(), IF(? = 2, NULL, completed_at))
+          progress_percent = ? / 100, disk_change_id = ?, error_message = ?
         WHERE backup_job_id = ? AND disk_index = ?
         """
     }

@@ -7,7 +7,7 @@ public struct JobStore {
     /// The most jobs of one transaction.
     public static let jobCountMax = 512
 
-    private let connection: Connection
+    let connection: Connection
 
     /// The jobs behind a connection.
     public init(_ connection: Connection) {
@@ -59,6 +59,7 @@ public struct JobStore {
             try insert(change, hub, isPoint: pointIDs.contains(change.after.id))
         }
         try updateJobs(changes.filter { $0.before != nil }, pointIDs)
+        try stampJobs(changes)
         try storeDisks(changes, hub)
         try insertEvents(changes)
         try insertHistory(points)
@@ -72,8 +73,8 @@ public struct JobStore {
             INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase,
               bytes_transferred, total_bytes, transfer_speed_bps, eta_seconds, progress_percent, attempt,
               telemetry_seq, telemetry_key_ms, telemetry_key_rank, error_message, presumed, started_at,
-              completed_at, last_telemetry_at, last_contact_ms, history_ms\(Self.names(hubValues)))
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(), IF(? = 1, NOW(), NULL),
+              last_telemetry_at, last_contact_ms, history_ms\(Self.names(hubValues)))
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(),
               IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL),
               IF(?, \(ServerClock.milliseconds), NULL)\(String(repeating: ", ?", count: hubValues.count)))
             """
@@ -84,7 +85,7 @@ public struct JobStore {
                 .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
                 .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
                 Value(job.clockKey?.milliseconds), Value(job.clockKey.map { Int64($0.rank) }),
-                Value(job.errorMessage), .int(change.completedStamp.rawValue),
+                Value(job.errorMessage),
                 .int(change.contactAgeMilliseconds == nil ? 0 : 1),
                 .int((change.contactAgeMilliseconds ?? 0) * 1000),
                 .int(change.contactAgeMilliseconds == nil ? 0 : 1),
@@ -111,8 +112,7 @@ public struct JobStore {
                 .ints(jobs.map { $0.clockKey?.milliseconds }),
                 .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
                 .ints(historyStamps), .ints(historyStamps),
-                .ints(changes.map(\.startedStamp.rawValue)), .ints(changes.map(\.completedStamp.rawValue)),
-                .ints(changes.map(\.completedStamp.rawValue)), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
+                .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
                 .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
                 .ints(ages), .ints(ages), .ints(ages), .texts(jobs.map(\.id.rawValue)),
             ],
@@ -123,11 +123,13 @@ public struct JobStore {
     private func storeDisks(_ changes: [JobChange], _ hub: HubColumns?) throws(DatabaseError) {
         var inserts: [DiskRow] = []
         var updates: [DiskRow] = []
+        var stamped: [DiskRow] = []
         for change in changes {
             let before = change.before?.disks ?? []
             for disk in change.after.disks {
                 guard let old = before.first(where: { $0.index == disk.index }) else {
                     let row = DiskRow(change.after, disk, before: nil, isNewAttempt: true)
+                    stamped.append(row)
                     let told = hub?.diskValues(change.registration, index: disk.index) ?? []
                     let inherited = hub?.inherited(told) ?? []
                     if told.isEmpty, inherited.isEmpty {
@@ -140,6 +142,7 @@ public struct JobStore {
                 let isNewAttempt = change.before?.attempt != change.after.attempt
                 guard old != disk || isNewAttempt else { continue }
                 updates.append(DiskRow(change.after, disk, before: old, isNewAttempt: isNewAttempt))
+                stamped.append(updates[updates.count - 1])
             }
             let kept = Set(change.after.disks.map(\.index))
             for gone in before where !kept.contains(gone.index) {
@@ -149,6 +152,7 @@ public struct JobStore {
         }
         try insertDisks(inserts)
         try updateDisks(updates)
+        try stampDisks(stamped)
     }
 
     private func insertDisks(_ rows: [DiskRow]) throws(DatabaseError) {
@@ -156,8 +160,8 @@ public struct JobStore {
         try connection.prepare(
             """
             INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
-              bytes_transferred, progress_percent, disk_change_id, error_message, completed_at)
-            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?, IF(? = 1, NOW(), NULL))
+              bytes_transferred, progress_percent, disk_change_id, error_message)
+            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?)
             """
         ).executeBulk(
             [
@@ -165,7 +169,7 @@ public struct JobStore {
                 .ints(rows.map { Self.gibibytes($0.disk.total) }), .ints(rows.map(\.disk.total)),
                 .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
                 .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
-                .texts(rows.map(\.disk.errorMessage)), .ints(rows.map(\.completedStamp.rawValue)),
+                .texts(rows.map(\.disk.errorMessage)),
             ],
             rowCount: rows.count
         )
@@ -181,9 +185,9 @@ public struct JobStore {
         try connection.prepare(
             """
             INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
-              bytes_transferred, progress_percent, disk_change_id, error_message, completed_at\
+              bytes_transferred, progress_percent, disk_change_id, error_message\
             \(Self.names(told))\(inherited.map { ", `\($0)`" }.joined()))
-            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?, IF(? = 1, NOW(), NULL)\
+            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?\
             \(String(repeating: ", ?", count: told.count))\(fromJob))
             """
         ).execute(
@@ -191,7 +195,7 @@ public struct JobStore {
                 .text(row.jobID), .int(Int64(row.disk.index)), .int(Self.gibibytes(row.disk.total)),
                 Value(row.disk.total), .text(row.disk.status.rawValue), .int(row.disk.bytes),
                 .int(Int64(row.disk.percentHundredths)), Value(row.disk.changeID),
-                Value(row.disk.errorMessage), .int(row.completedStamp.rawValue),
+                Value(row.disk.errorMessage),
             ] + told.map(\.value) + inherited.map { _ in .text(row.jobID) }
         )
     }
@@ -209,8 +213,7 @@ public struct JobStore {
                 .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map(\.disk.total)),
                 .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
                 .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
-                .texts(rows.map(\.disk.errorMessage)), .ints(rows.map(\.completedStamp.rawValue)),
-                .ints(rows.map(\.completedStamp.rawValue)), .texts(rows.map(\.jobID)),
+                .texts(rows.map(\.disk.errorMessage)), .texts(rows.map(\.jobID)),
                 .ints(rows.map { Int64($0.disk.index) }),
             ],
             rowCount: rows.count
@@ -267,7 +270,7 @@ public struct JobStore {
 }
 
 /// One disk's row as it is to be stored.
-private struct DiskRow {
+struct DiskRow {
     let jobID: String
     let disk: Disk
     let isTotalNew: Bool
@@ -278,7 +281,7 @@ private struct DiskRow {
         self.disk = disk
         isTotalNew = before?.total != disk.total
         if disk.status != .completed {
-            completedStamp = .clear
+            completedStamp = before?.status == .completed ? .clear : .keep
         } else {
             completedStamp = before?.status == .completed && !isNewAttempt ? .keep : .now
         }

@@ -37,11 +37,17 @@ struct Backup {
     /// The bytes of all disks.
     var size: Int64 { sizes.reduce(0, +) }
 
-    /// Starts the client, with `--rate-limit` and the milliseconds between two reports where they are given.
-    func start(rate: String? = nil, intervalMilliseconds: Int? = nil) throws -> Command {
+    /// Starts the client, with `--rate-limit` and the milliseconds between two reports where they are given,
+    /// another port for the hub than ingest's, and further arguments.
+    func start(
+        rate: String? = nil,
+        intervalMilliseconds: Int? = nil,
+        hubPort: Int? = nil,
+        arguments further: [String] = []
+    ) throws -> Command {
         let variables = try stack.variables()
         var environment = [
-            "SHA_API_URL": variables["SENDENSE_INGEST_URL"] ?? "",
+            "SHA_API_URL": hubPort.map { "http://127.0.0.1:\($0)" } ?? variables["SENDENSE_INGEST_URL"] ?? "",
             "SENDENSE_SBC_LOG": logPath,
             "SENDENSE_SBC_STATE_DIR": folder + "/state",
         ]
@@ -51,7 +57,7 @@ struct Backup {
         var arguments = [variables["SENDENSE_SBC"] ?? "", "--vm", vm, "--job-id", jobID, "--json"]
         for index in sizes.indices { arguments += ["--disk", "\(source(index))=\(target(index))"] }
         if let rate { arguments += ["--rate-limit", rate] }
-        return try stack.launch(arguments, variables: environment)
+        return try stack.launch(arguments + further, variables: environment)
     }
 
     private var logPath: String { folder + "/sbc.log" }

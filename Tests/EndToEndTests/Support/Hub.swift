@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The telemetry API, spoken to as a client does: one connection for each request.
 struct Hub {
@@ -40,14 +41,23 @@ struct Hub {
         try HTTPConnection(port: port).request("POST", path, body: body)
     }
 
-    /// Registers a job with disks of these sizes.
-    func register(_ job: String, vm: String, totals: [Int64], telemetry: Bool) throws -> HTTPReply {
+    /// Registers a job with disks of these sizes, and with values for the columns that an adopted database
+    /// demands.
+    func register(
+        _ job: String,
+        vm: String,
+        type: String = "full",
+        totals: [Int64],
+        telemetry: Bool,
+        columns: [(name: String, value: String)] = []
+    ) throws -> HTTPReply {
         let disks = totals.enumerated().map { #"{"disk_index":\#($0),"total_bytes":\#($1)}"# }
         return try post(
             "/api/v1/backups",
             """
-            {"job_id":"\(job)","vm_name":"\(vm)","backup_type":"full",\
-            "disks":[\(disks.joined(separator: ","))],"telemetry":\(telemetry)}
+            {"job_id":"\(job)","vm_name":"\(vm)","backup_type":"\(type)",\
+            "disks":[\(disks.joined(separator: ","))],"telemetry":\(telemetry)\
+            \(columns.map { #","\#($0.name)":"\#($0.value)""# }.joined())}
             """
         )
     }
@@ -55,6 +65,10 @@ struct Hub {
     func telemetry(_ message: Message) throws -> HTTPReply {
         try post("/api/v1/telemetry/backup/\(message.job)", message.text)
     }
+
+    /// Posts a client's request.
+    @discardableResult
+    func send(_ request: ClientRequest) throws -> HTTPReply { try post(request.path, request.body) }
 
     /// Says that a disk is done, as an old client does: its bytes are always 0.
     func complete(_ job: String, disk: Int) throws -> HTTPReply {

@@ -35,12 +35,24 @@ struct JobRow: Equatable {
     /// Milliseconds since the last contact.
     var silence: Int64 { now - (lastContact ?? now) }
 
+    /// The sum over the disks.
+    var diskBytes: Int64 { disks.reduce(0) { $0 + $1.bytes } }
+
+    /// The row without its times and without how far the sequence was read: what must be the same however the
+    /// messages came.
+    var settled: JobRow {
+        var row = self
+        (row.lastTelemetryAt, row.lastContact, row.now, row.telemetryAge, row.seq) = (nil, nil, 0, nil, 0)
+        return row
+    }
+
     private static let statement = """
         SELECT j.status, j.current_phase, j.bytes_transferred, j.total_bytes, j.transfer_speed_bps,
           j.eta_seconds, CAST(j.progress_percent AS DOUBLE), j.error_message, j.attempt, j.telemetry_seq,
           j.presumed, j.completed_at IS NOT NULL, CAST(j.last_telemetry_at AS CHAR), j.last_contact_ms,
-          CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED),
-          d.disk_index, d.status, d.bytes_transferred, d.total_bytes, CAST(d.progress_percent AS DOUBLE),
+          \(ServerClock.milliseconds),
+          d.disk_index, d.status, d.bytes_transferred, COALESCE(d.total_bytes, d.size_gb * 1073741824),
+          CAST(d.progress_percent AS DOUBLE),
           d.disk_change_id, TIMESTAMPDIFF(SECOND, j.last_telemetry_at, NOW())
         FROM backup_jobs j LEFT JOIN backup_disks d ON d.backup_job_id = j.id
         WHERE j.id = ? ORDER BY d.disk_index
@@ -93,6 +105,13 @@ extension Connection {
         try prepare("SELECT to_status, cause FROM job_events WHERE job_id = ? ORDER BY id")
             .query([.text(id)])
             .map { "\(try $0.text(0)) (\(try $0.text(1)))" }
+    }
+
+    /// When each status was reached, by the events: milliseconds since 1970 UTC.
+    func times(_ id: String, of status: String) throws -> [Int64] {
+        try prepare("SELECT at_ms FROM job_events WHERE job_id = ? AND to_status = ? ORDER BY id")
+            .query([.text(id), .text(status)])
+            .map { try $0.int(0) }
     }
 
     /// Waits until a job is as wanted.

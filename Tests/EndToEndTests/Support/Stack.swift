@@ -20,17 +20,19 @@ final class Stack: Sendable {
     /// The stack of the suite that is running.
     @TaskLocal static var current: Stack?
 
-    /// The one folder that all stacks of this process use, one after the other: the database stays from one
-    /// to the next, as it does for a user.
+    /// Its folder. All stacks of this process with the same folder name use it, one after the other: the
+    /// database stays from one to the next, as it does for a user.
     let folder: String
     private let environment: [String: String]
 
     /// Starts a stack, and waits until all of it is ready.
     ///
-    /// - Parameter settings: variables for `./dev up`, beside those that set it apart from other stacks.
+    /// - Parameters:
+    ///   - settings: variables for `./dev up`, beside those that set it apart from other stacks.
+    ///   - folderName: which of this process's folders it uses.
     /// - Throws: `EndToEndError` with what `./dev` said.
-    init(_ settings: [String: String] = [:]) throws {
-        folder = try StackFolder.path()
+    init(_ settings: [String: String] = [:], folderName: String = "own") throws {
+        folder = try StackFolder.path(folderName)
         var environment = Self.cleanEnvironment
         environment["SENDENSE_STATE_DIR"] = folder
         environment["SENDENSE_BIN_DIR"] = Self.binaries
@@ -68,10 +70,14 @@ final class Stack: Sendable {
     ///
     /// - Throws: `EndToEndError` with its output if it fails.
     @discardableResult
-    func dev(_ arguments: String..., seconds: Int = 90) throws -> Command.Output {
+    func dev(
+        _ arguments: String...,
+        variables: [String: String] = [:],
+        seconds: Int = 90
+    ) throws -> Command.Output {
         let output = try Command.run(
             [Self.root + "/dev"] + arguments,
-            environment: environment,
+            environment: environment.merging(variables) { $1 },
             folder: folder,
             seconds: seconds
         )
@@ -81,8 +87,10 @@ final class Stack: Sendable {
         return output
     }
 
-    /// Starts one service, and waits until it is ready.
-    func start(_ service: Service) throws { try dev("start", "SERVICE=\(service.rawValue)") }
+    /// Starts one service, with further variables for it, and waits until it is ready.
+    func start(_ service: Service, variables: [String: String] = [:]) throws {
+        try dev("start", "SERVICE=\(service.rawValue)", variables: variables)
+    }
 
     /// Stops one service in order.
     func stop(_ service: Service) throws { try dev("stop", "SERVICE=\(service.rawValue)") }
@@ -187,34 +195,5 @@ final class Stack: Sendable {
             values[String(parts[0])] = parts[1].trimmingCharacters(in: CharacterSet(charactersIn: "'"))
         }
         return values
-    }
-}
-
-/// The stacks' folder; it goes when the process ends, with all that runs in it.
-enum StackFolder {
-    private static let made = Mutex<String?>(nil)
-
-    static func path() throws -> String {
-        try made.withLock { made in
-            if let made { return made }
-            // Short: the path of a unix socket has room for 107 bytes.
-            var template = Array((NSTemporaryDirectory() + "/se2e-XXXXXX").utf8CString)
-            guard unsafe mkdtemp(&template) != nil, let real = unsafe realpath(template, nil) else {
-                throw EndToEndError("mkdtemp: errno \(errno)")
-            }
-            defer { unsafe free(real) }
-            let path = unsafe String(cString: real)
-            made = path
-            atexit { StackFolder.clear() }
-            return path
-        }
-    }
-
-    private static func clear() {
-        guard let path = made.withLock({ $0 }) else { return }
-        // A suite that was cut short could not do it.
-        let environment = ProcessInfo.processInfo.environment.merging(["SENDENSE_STATE_DIR": path]) { $1 }
-        _ = try? Command.run([Stack.root + "/dev", "down"], environment: environment, folder: path)
-        try? FileManager.default.removeItem(atPath: path)
     }
 }

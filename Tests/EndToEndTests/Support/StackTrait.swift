@@ -3,6 +3,7 @@ import Testing
 /// Gives a suite a stack of its own: up before its first test, down after its last.
 struct StackTrait: SuiteTrait, TestScoping {
     var settings: [String: String]
+    var fieldHub: Stack.FieldHub?
 
     func provideScope(
         for test: Test,
@@ -11,9 +12,10 @@ struct StackTrait: SuiteTrait, TestScoping {
     ) async throws {
         // The suite's tests are child tasks, which inherit the preference.
         try await withTaskExecutorPreference(BlockingExecutor()) {
-            let stack = try Stack(settings)
+            let stack = try Stack(settings, folderName: fieldHub == nil ? "own" : "field")
             let outcome: Result<Void, any Error>
             do {
+                if let fieldHub { try stack.adopt(fieldHub) }
                 outcome = .success(try await Stack.$current.withValue(stack) { try await function() })
             } catch {
                 outcome = .failure(error)
@@ -25,8 +27,11 @@ struct StackTrait: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == StackTrait {
-    /// A stack with these settings, `SENDENSE_…` as for `./dev up`.
-    static func stack(_ settings: [String: String] = [:]) -> Self { StackTrait(settings: settings) }
+    /// A stack with these settings, `SENDENSE_…` as for `./dev up`; its database is its own, or one that it
+    /// takes over from a hub in the field.
+    static func stack(_ settings: [String: String] = [:], adopting fieldHub: Stack.FieldHub? = nil) -> Self {
+        StackTrait(settings: settings, fieldHub: fieldHub)
+    }
 }
 
 extension Trait where Self == IssueHandlingTrait {
