@@ -26,6 +26,14 @@ lint_tree() {
         warn "left out: there is no shellcheck here."
     fi
 
+    step "docker-compose config"
+    if try_packages "${COMPOSE_PACKAGES[@]}"; then
+        # Needs no engine, and no password yet.
+        docker-compose -f compose/compose.yaml config -q || failed+=("docker-compose config")
+    else
+        warn "left out: there is no docker-compose here."
+    fi
+
     ((${#failed[@]} == 0)) || die "lint found something: $(printf '%s; ' "${failed[@]}")see above." \
         "'swift format -i FILE' mends what is only form."
     say "lint: nothing to complain of."

@@ -23,6 +23,7 @@ readonly GUIDE_PACKAGES=(
 )
 readonly PROTO_PACKAGES=("protobuf-compiler|protoc|protoc, which reads envelope.proto")
 readonly LINT_PACKAGES=("shellcheck|shellcheck|shellcheck, which reads the shell scripts")
+readonly COMPOSE_PACKAGES=("docker-compose|docker-compose|docker-compose, which reads compose.yaml")
 
 is_there() {
     local probe
