@@ -131,6 +131,35 @@ extension EndToEndTests {
             #expect(try connection.events(backup.jobID).contains("running (restarted)"))
         }
 
+        @Test func `a cancelled job stops its client, which says so, and stays cancelled`() throws {
+            let stack = try stack()
+            let hub = try Hub(stack)
+            let connection = try stack.connection()
+            let backup = try Backup(
+                stack,
+                vm: "cancel1",
+                job: "backup-cancel1-1",
+                disks: [.init(dataKiB: 8 * 1024, sizeKiB: 8 * 1024)]
+            )
+            let client = try backup.start(rate: "1M", intervalMilliseconds: 200)
+            try connection.waitForJob(backup.jobID, seconds: 20) { $0.bytes > 0 }
+            let path = "/api/v1/backups/\(backup.jobID)/cancel"
+            let reply = try hub.post(path, #"{"reason":"maintenance"}"#)
+            #expect(try reply.status == 200 && reply.object()["job_status"] as? String == "cancelled")
+            let output = try client.wait(seconds: 15)
+            #expect(output.status == 3, "\(output)\n\(backup.log)")
+            let row = try connection.job(backup.jobID)
+            #expect(row.status == "cancelled" && row.isEnded && row.bytes < backup.size)
+            #expect(row.error == "The backup was cancelled: maintenance")
+            #expect(try hub.post(path, "").status == 200, "once more")
+            let late = try hub.telemetry(
+                .init(job: backup.jobID, seq: 1_000_000, bytes: backup.sizes, totals: backup.sizes)
+            )
+            #expect(try late.status == 409 && late.object()["command"] as? String == "cancel")
+            #expect(try connection.job(backup.jobID).bytes == row.bytes)
+            #expect(try hub.post("/api/v1/backups/backup-nobody-1/cancel", "").status == 404)
+        }
+
         @Test func `the validation queries find telemetry everywhere and no wrong sum`() throws {
             let stack = try stack()
             let backup = try Backup(

@@ -5,6 +5,8 @@ extension Migrator {
     ///   - allowRebuild: whether large tables may be written anew.
     ///   - dropData: whether backups in tables that we created may go.
     /// - Returns: the statements in order, with their costs.
+    /// - Throws: `MigrationError` where the database cannot be read, is newer than this program, or was migrated
+    ///   before notes were kept.
     public func planDown(
         assumedRows: Int64? = nil,
         allowRebuild: Bool = false,

@@ -43,6 +43,7 @@ public struct Migrator: Sendable {
     ///   - assumedRows: rows that tables are taken to have. nil: those that they have.
     ///   - allowRebuild: whether large tables may be written anew.
     /// - Returns: the statements in order, with their costs.
+    /// - Throws: `MigrationError` where the database cannot be read, or is newer than this program.
     public func plan(
         assumedRows: Int64? = nil,
         allowRebuild: Bool = false

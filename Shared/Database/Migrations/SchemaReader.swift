@@ -125,7 +125,8 @@ struct ColumnFacts: Equatable {
         let kept = values.filter { !names.contains($0.lowercased()) }
         guard kept.count < values.count else { return nil }
         // Backslashes are still escaped, quotes are not.
-        return definition(type: "enum(\(kept.map { "'\($0.replacing("'", with: "''"))'" }.joined(separator: ",")))")
+        let list = kept.map { "'\($0.replacing("'", with: "''"))'" }.joined(separator: ",")
+        return definition(type: "enum(\(list))")
     }
 
     /// The column's definition as it is.
