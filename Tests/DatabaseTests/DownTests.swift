@@ -6,7 +6,7 @@ extension DatabaseTests {
     /// The way back: what is ours goes, and nothing else.
     @Suite struct DownTests {
         /// Every table whole, and all its rows.
-        private func state(_ connection: Connection) throws -> [String] {
+        static func state(_ connection: Connection) throws -> [String] {
             var lines: [String] = []
             for table in try connection.query("SHOW TABLES").map({ try $0.text(0) }) {
                 let create = try connection.query("SHOW CREATE TABLE `\(table)`")[0].text(1)
@@ -20,19 +20,19 @@ extension DatabaseTests {
         func `up and down leaves a hub's tables and rows as they were`(hub: Hub) throws {
             let settings = try hub.make()
             let connection = try Connection.open(settings)
-            let before = try state(connection)
+            let before = try Self.state(connection)
             let migrator = Migrator(settings, owner: "test")
             try migrator.run()
-            #expect(try state(connection) != before)
+            #expect(try Self.state(connection) != before)
             let plan = try migrator.planDown()
             #expect(!plan.needsAllowance && plan.versionThen == 0)
             #expect(plan.statements.contains { $0.sql.contains("job_events") })
             #expect(try migrator.runDown())
-            #expect(try state(connection) == before)
+            #expect(try Self.state(connection) == before)
             #expect(try !migrator.runDown(), "nothing of ours is left")
             try migrator.run()
             try migrator.runDown()
-            #expect(try state(connection) == before, "a second time")
+            #expect(try Self.state(connection) == before, "a second time")
         }
 
         @Test func `words that only we know become the hub's own`() throws {
@@ -67,10 +67,10 @@ extension DatabaseTests {
             try connection.execute(
                 "INSERT INTO backup_jobs (id, vm_name, backup_type) VALUES ('j', 'v', 'full')"
             )
-            let before = try state(connection)
+            let before = try Self.state(connection)
             let error = try #require(throws: MigrationError.self) { try migrator.runDown() }
             #expect(error.description.contains("--drop-data"), "\(error)")
-            #expect(try state(connection) == before)
+            #expect(try Self.state(connection) == before)
             #expect(try migrator.runDown(dropData: true))
             #expect(try connection.query("SHOW TABLES").isEmpty)
         }
@@ -81,17 +81,17 @@ extension DatabaseTests {
             let migrator = Migrator(settings, owner: "test")
             try migrator.run()
             try connection.execute("DROP TABLE sendense_migration_changes")
-            let before = try state(connection)
+            let before = try Self.state(connection)
             #expect(try migrator.run().isEmpty)
             let error = try #require(throws: MigrationError.self) { try migrator.runDown() }
             #expect(!error.description.isEmpty)
-            #expect(try state(connection) == before, "\(error)")
+            #expect(try Self.state(connection) == before, "\(error)")
         }
 
         @Test(arguments: [Hub.field, .fieldWithTelemetry])
         func `a crash on the way down is harmless after any statement`(hub: Hub) throws {
             let whole = try hub.make()
-            let before = try state(try Connection.open(whole))
+            let before = try Self.state(try Connection.open(whole))
             try Migrator(whole, owner: "test").run()
             let count = try Migrator(whole, owner: "test").planDown().statements.count
             for done in 0..<count {
@@ -104,7 +104,7 @@ extension DatabaseTests {
                     try connection.execute(statement.sql)
                 }
                 try migrator.runDown()
-                try #require(try state(connection).count == before.count, "after \(done) statements")
+                try #require(try Self.state(connection).count == before.count, "after \(done) statements")
                 let tables =
                     "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
                     + "AND TABLE_NAME LIKE 'sendense%'"

@@ -146,7 +146,8 @@ struct DownPlanner {
     }
 
     /// What gives rows with a value of ours the word that was used before.
-    private func replacing(_ value: String, of column: String, in table: String) throws -> [PlannedStatement] {
+    private func replacing(_ value: String, of column: String, in table: String) throws -> [PlannedStatement]
+    {
         let rows = try schema.rowCount(of: table, where: column, is: value)
         guard let word = formerWord(for: value, of: column, in: table) else {
             guard rows == 0 else {

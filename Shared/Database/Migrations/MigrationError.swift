@@ -2,7 +2,8 @@
 public enum MigrationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The database could not be reached or its bookkeeping not be read.
     case database(DatabaseError)
-    /// A step was refused. What was done before it stands; the next run goes on from there.
+    /// A statement was refused; version 0: one of the bookkeeping, or of the way down. What was done before it
+    /// stands; the next run goes on from there.
     case step(version: Int, statement: String, DatabaseError)
     /// A newer version of the program has been here: its tables are not ours to judge.
     case newerThanKnown(stored: Int, known: Int)
@@ -29,7 +30,10 @@ public enum MigrationError: Error, Sendable, Equatable, CustomStringConvertible 
         case .database(let error):
             "the migrations could not run: \(error)\(Self.rights(error))"
         case .step(let version, let statement, let error):
-            "migration \(version) failed at \(Self.short(statement)): \(error)\(Self.rights(error))"
+            """
+            \(version == 0 ? "the migrations" : "migration \(version)") failed at \(Self.short(statement)): \
+            \(error)\(Self.rights(error))\(Self.patience(error))
+            """
         case .newerThanKnown(let stored, let known):
             """
             the database is at schema version \(stored), this program knows \(known) at most; \
@@ -64,17 +68,26 @@ public enum MigrationError: Error, Sendable, Equatable, CustomStringConvertible 
     private static func notAllowed(_ statement: String, _ cost: StatementCost) -> String {
         let facts = "\(cost.lines.joined(separator: "; ")): \(short(statement))"
         guard cost.allowance == .rebuild else {
-            return "nothing was dropped: \(facts). Run it with --drop-data true once those backups may go"
+            return "nothing was dropped: \(facts). Run it with --drop-data once those backups may go"
         }
         return """
             not run, since it would hold up a large table: \(facts). Run it in a quiet hour with \
-            --allow-rebuild true, or run the statements that --dry-run prints by hand
+            --allow-rebuild, or run the statements that --dry-run prints by hand
             """
     }
 
     /// A statement on one line, as far as a log needs it.
     private static func short(_ statement: String) -> String {
         String(statement.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(300))
+    }
+
+    /// Who to ask, where a table never became free.
+    private static func patience(_ error: DatabaseError) -> String {
+        guard error.code == 1205 else { return "" }
+        return """
+             (a transaction of another session has the table in use: SHOW PROCESSLIST and \
+            information_schema.INNODB_TRX show the longest)
+            """
     }
 
     /// All that the user needs, where it lacks one of them: the server names that one.

@@ -25,11 +25,12 @@ public struct MigrationPlan: Sendable, Equatable {
         ]
         guard !statements.isEmpty else { return (lines + ["-- nothing to do"]).joined(separator: "\n") }
         if let assumedRows { lines.append("-- tables are taken to have \(assumedRows) rows") }
-        lines += [
-            "-- nothing is changed now; row counts are the server's estimates, times are rough (2 cores, local disk)"
-        ]
+        lines.append("-- nothing is changed now; row counts are the server's estimates")
+        lines.append("-- times are rough: measured on a machine with 2 cores and a local disk")
         for (index, statement) in statements.enumerated() {
-            lines += ["", "-- \(index + 1). \(statement.cost.lines.joined(separator: "; "))", statement.sql + ";"]
+            lines += [
+                "", "-- \(index + 1). \(statement.cost.lines.joined(separator: "; "))", statement.sql + ";",
+            ]
         }
         let seconds = statements.reduce(0) { $0 + $1.cost.seconds }
         lines += ["", "-- \(statements.count) statements, \(StatementCost.time(seconds))"]
