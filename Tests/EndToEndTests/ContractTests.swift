@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension EndToEndTests.GuideTests {
@@ -101,6 +102,31 @@ extension EndToEndTests.GuideTests {
         #expect(connection.isClosedByServer())
         let waited = ContinuousClock.now - start
         #expect(waited > .seconds(9) && waited < .seconds(14), "\(waited)")
+    }
+
+    @Test(.enabled(if: getuid() == 0, "only root can be another user; else all tests show it"))
+    func `ingest serves clients also where it does not run as root`() throws {
+        let stack = try EndToEndTests.stack()
+        // Its own folder is closed to others.
+        let folder = "/tmp/sendense-nobody-\(getpid())"
+        defer { _ = try? stack.shell("rm -rf \(folder)") }
+        let copied = try stack.shell(
+            "mkdir -m 755 \(folder) && install -m 755 \(Stack.binaries)/sendense-ingest \(folder)/"
+        )
+        try #require(copied.status == 0, "\(copied)")
+        let port = try HTTPConnection.freePort()
+        let ingest = try stack.launch(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "\(folder)/sendense-ingest"],
+            variables: [
+                "SENDENSE_INGEST_LISTEN": "127.0.0.1:\(port)", "SENDENSE_INGEST_ADMIN": "127.0.0.1:0",
+                "SENDENSE_WRITERS": try stack.settings()["SENDENSE_WRITERS"] ?? "",
+            ]
+        )
+        defer { ingest.kill9() }
+        let isServed = eventually(seconds: 10) {
+            (try? HTTPConnection(port: port).request("GET", "/api/v1/health").status) == 200
+        }
+        #expect(isServed, "\(ingest.isRunning)")
     }
 
     @Test func `one connection serves many requests`() throws {

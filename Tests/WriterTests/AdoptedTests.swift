@@ -159,7 +159,7 @@ import Threading
                 FROM backup_disks d JOIN backup_jobs j ON j.id = d.backup_job_id WHERE j.id = 'backup-hub-1'
                 """
             )
-            #expect(try rows.map { try $0.text(0) } == [Self.context, Self.context])
+            try #require(try rows.map { try $0.text(0) } == [Self.context, Self.context])
             #expect(try rows[0].text(1) == "/hub" && rows[0].int(2) == 1)
         }
     }

@@ -53,6 +53,23 @@ final class HTTPConnection {
 
     deinit { close(socket) }
 
+    /// A port of this machine that nobody listens on now.
+    static func freePort() throws -> Int {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = unsafe withUnsafeMutablePointer(to: &address) { address in
+            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
+            }
+        }
+        guard code == 0 else { throw EndToEndError("no free port: errno \(errno)") }
+        return Int(in_port_t(bigEndian: address.sin_port))
+    }
+
     /// Sends bytes as they are.
     func send(_ text: String) throws {
         var rest = Array(text.utf8)[...]
