@@ -3,12 +3,12 @@ internal import Threading
 /// The row that lets one service at a time change the tables: it expires by the database's clock 60 s after it
 /// was last renewed.
 struct MigrationClaim: Sendable {
-    /// How long a claim holds without being renewed, in milliseconds.
-    static let holdMilliseconds = 60_000
-    private static let renewalMilliseconds = 10_000
-
     /// Tells runs apart; 100 characters at most.
     let owner: String
+    /// How long it holds without being renewed.
+    var holdMilliseconds = 60_000
+    /// How often it is renewed while a statement runs.
+    var renewalMilliseconds = 10_000
 
     /// Takes the claim, or renews it where it is ours.
     /// - Returns: whether it is ours now.
@@ -16,9 +16,9 @@ struct MigrationClaim: Sendable {
         // A claim further ahead than any can be set was written before the server's clock stepped back.
         let sql = """
             UPDATE sendense_migration_claim \
-            SET owner = ?, expires_at_ms = \(ServerClock.milliseconds) + \(Self.holdMilliseconds) \
+            SET owner = ?, expires_at_ms = \(ServerClock.milliseconds) + \(holdMilliseconds) \
             WHERE id = 1 AND (owner IS NULL OR owner = ? OR expires_at_ms <= \(ServerClock.milliseconds) \
-            OR expires_at_ms > \(ServerClock.milliseconds) + \(Self.holdMilliseconds))
+            OR expires_at_ms > \(ServerClock.milliseconds) + \(holdMilliseconds))
             """
         return try connection.prepare(sql).execute([.text(owner), .text(owner)]) == 1
     }
@@ -46,7 +46,7 @@ struct MigrationClaim: Sendable {
         let stop = Latch()
         let thread = DedicatedThread(name: "claim") { [self] in
             DatabaseLibrary.withThread {
-                while !stop.wait(milliseconds: Self.renewalMilliseconds) { renew(settings) }
+                while !stop.wait(milliseconds: renewalMilliseconds) { renew(settings) }
             }
         }
         defer {
@@ -60,7 +60,7 @@ struct MigrationClaim: Sendable {
     private func renew(_ settings: DatabaseSettings) {
         let sql = """
             UPDATE sendense_migration_claim \
-            SET expires_at_ms = \(ServerClock.milliseconds) + \(Self.holdMilliseconds) \
+            SET expires_at_ms = \(ServerClock.milliseconds) + \(holdMilliseconds) \
             WHERE id = 1 AND owner = ?
             """
         _ = try? Connection.open(settings).prepare(sql).execute([.text(owner)])
