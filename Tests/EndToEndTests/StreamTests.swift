@@ -87,7 +87,15 @@ extension EndToEndTests {
                 try stack.kill9(.writer)
                 for post in posts { #expect([200, 503].contains(try post.value())) }
                 try stack.start(.writer)
-                for request in before + next { #expect(try hub.send(request).status == 200, "\(request)") }
+                // Ingest may not have found the new writer yet: a 503 says to come again.
+                for request in before + next {
+                    var status = 0
+                    let isTaken = try eventually(seconds: 10) {
+                        status = try hub.send(request).status
+                        return status != 503
+                    }
+                    #expect(isTaken && status == 200, "\(status): \(request)")
+                }
             }
             let connection = try stack.connection()
             for (stream, row) in zip(streams, rows) {
