@@ -76,7 +76,23 @@ final class Sweep: Sendable {
                 )
             else { continue }
             if stop.isOpen { return }
-            if try store.mark(job, as: mark, by: settings.rule) { announce(job, mark) }
+            do throws(DatabaseError) {
+                if try store.mark(job, as: mark, by: settings.rule) { announce(job, mark) }
+            } catch {
+                guard Self.isOfOneRow(error) else { throw error }
+                // A row that somebody holds, or that the database refuses, must not hold up the others.
+                logger.warning(
+                    "a silent job cannot be marked now; the next look tries again",
+                    metadata: ["job_id": "\(job.id)", "error": "\(error)"]
+                )
+            }
+        }
+    }
+
+    private static func isOfOneRow(_ error: DatabaseError) -> Bool {
+        switch error.kind {
+        case .retry, .refused, .duplicateKey, .missingParent, .missingColumn: true
+        case .connectionLost, .readOnly, .outOfSpace, .accessDenied, .schemaMismatch, .serverTrouble: false
         }
     }
 
