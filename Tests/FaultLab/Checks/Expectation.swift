@@ -46,35 +46,50 @@ struct Expectation {
     }
 
     private mutating func take(_ message: JobMessage, _ entry: Ledger.Entry, isOptional: Bool) throws {
-        var next: [Possible] = []
+        var next = Distinct()
         for before in possible {
             var after = before
             let effect = Job.apply(message, to: &after.job)
             after.events += effect.changes.map { "\($0.to.rawValue) (\($0.cause.rawValue))" }
             switch entry.fate {
-            case .taken where Self.isSuccess(effect.answer.verdict): Self.add(after, to: &next)
+            case .taken where Self.isSuccess(effect.answer.verdict): next.add(after)
             case .taken: break
-            case .kept: Self.add(after, to: &next)
+            case .kept: next.add(after)
             case .unknown:
-                Self.add(after, to: &next)
-                Self.add(before, to: &next)
+                next.add(after)
+                next.add(before)
             case .refused(let status, _):
-                if Self.status(effect.answer.verdict) == status { Self.add(after, to: &next) }
+                if Self.status(effect.answer.verdict) == status { next.add(after) }
             }
-            if isOptional { Self.add(before, to: &next) }
+            if isOptional { next.add(before) }
         }
-        guard next.count <= Self.possibleCountMax else {
+        guard next.all.count <= Self.possibleCountMax else {
             throw EndToEndError("too many possibilities for \(message.jobID)")
         }
-        guard !next.isEmpty else {
+        guard !next.all.isEmpty else {
             contradiction = "answered \(entry.fate) to \(entry.request.path) \(entry.request.body)"
             return
         }
-        possible = next
+        possible = next.all
     }
 
-    private static func add(_ one: Possible, to list: inout [Possible]) {
-        if !list.contains(one) { list.append(one) }
+    /// Possibilities, each once.
+    private struct Distinct {
+        private(set) var all: [Possible] = []
+        private var places: [Int: [Int]] = [:]
+
+        mutating func add(_ one: Possible) {
+            var hasher = Hasher()
+            hasher.combine(one.events.count)
+            for disk in one.job?.disks ?? [] {
+                hasher.combine(disk.bytes)
+                hasher.combine(disk.status)
+            }
+            let hash = hasher.finalize()
+            guard !places[hash, default: []].contains(where: { all[$0] == one }) else { return }
+            places[hash, default: []].append(all.count)
+            all.append(one)
+        }
     }
 
     private static func isSuccess(_ verdict: Verdict) -> Bool {

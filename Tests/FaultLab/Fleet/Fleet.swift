@@ -130,7 +130,7 @@ final class Fleet: Sendable {
         case .old(let generation):
             return OldScript(
                 job: job,
-                shape: shape,
+                shape: shape.limited,
                 generation: generation,
                 clock: clock?(number),
                 seed: generator.next()

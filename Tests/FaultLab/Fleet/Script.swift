@@ -44,6 +44,15 @@ struct BackupShape: Sendable {
         )
     }
 
+    /// What an old client's may be like: each message that nobody answers doubles what may be stored, and a
+    /// backup that falls into an outage as a whole has only such.
+    var limited: BackupShape {
+        var shape = self
+        shape.totals = Array(totals.prefix(2))
+        shape.steps = steps.map { min($0, 5) }
+        return shape
+    }
+
     /// The registration that a hub or a client sends for it.
     func registration(_ job: String, attempt: Int? = nil, announces: Bool) -> ClientRequest {
         let disks = totals.enumerated().map { #"{"disk_index":\#($0),"total_bytes":\#($1)}"# }
