@@ -5,26 +5,38 @@ import ServiceLifecycle
 
 /// The ingest's object graph. Services are shut down in reverse order: the door closes first.
 func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any Service] {
-    let health = Health(waitingFor: ["door", "writer"])
-    let publisher = Publisher(
-        endpoints: settings.writers,
+    let health = Health(waitingFor: ["door", "writer", "storage"])
+    let desk = PublisherDesk(
         timeoutMilliseconds: settings.ackTimeoutMilliseconds,
+        gapMilliseconds: settings.beatGapMilliseconds,
         countMax: settings.windowCountMax,
         health: health,
         logger: runner.logger
     )
-    let routes = Routes(health: health) { message, reply in publisher.publish(message, reply: reply) }
+    let publisher = Publisher(
+        endpoints: settings.writers,
+        ingest: settings.name,
+        timeoutMilliseconds: settings.ackTimeoutMilliseconds,
+        desk: desk,
+        logger: runner.logger
+    )
+    let beatPath = Beater.newPath()
+    let routes = Routes(health: health, beatPath: beatPath, beat: { publisher.beat() }) { message, reply in
+        publisher.publish(message, reply: reply)
+    }
     let door = DoorServer(
         address: settings.listen,
         limits: DoorLimits(connectionCountMax: settings.connectionCountMax),
         health: health,
-        logger: runner.logger
+        logger: runner.logger,
+        turnedAway: { desk.refuse(nil) }
     ) { request, reply in routes.serve(request, reply: reply) }
+    let beater = Beater(address: settings.listen, path: beatPath, logger: runner.logger)
     let admin = AdminServer(
         address: settings.admin,
         health: health,
         registry: runner.registry,
         logger: runner.logger
     )
-    return [admin, publisher.service(), door]
+    return [admin] + publisher.services() + [door, beater]
 }

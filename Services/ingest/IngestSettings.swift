@@ -1,3 +1,4 @@
+import JobModel
 import ServiceKit
 
 /// What the ingest can be told.
@@ -14,6 +15,10 @@ struct IngestSettings: Sendable {
     var windowCountMax: Int
     /// The most connections at the door; more are turned away.
     var connectionCountMax: Int
+    /// The name under which its beats are kept; stable over restarts.
+    var name: String
+    /// The longest time between two beats that is no interruption, in milliseconds.
+    var beatGapMilliseconds: Int64
 
     static let declared: [Setting] = [
         Setting("ingest.listen", default: "127.0.0.1:8082", help: "HOST:PORT of the telemetry API"),
@@ -30,6 +35,12 @@ struct IngestSettings: Sendable {
             help: "messages without a verdict before 503 is answered at once"
         ),
         Setting("ingest.connections", default: "8192", help: "connections at the door"),
+        Setting("ingest.name", help: "name in the table of beats, the same after a restart [HOST/LISTEN]"),
+        Setting(
+            "stalled.after",
+            default: "60",
+            help: "the stale-detector's setting: seconds of silence after which a job is stalled"
+        ),
         Setting(
             "insecure",
             default: "false",
@@ -46,6 +57,10 @@ struct IngestSettings: Sendable {
         ackTimeoutMilliseconds = Int64(try settings.int("ack.timeout", in: 10...600_000))
         windowCountMax = try settings.int("ingest.window", in: 1...10_000_000)
         connectionCountMax = try settings.int("ingest.connections", in: 1...1_000_000)
+        let standardName = "\(HostName.current)/\(listen.host):\(listen.port)"
+        name = String((settings.optionalString("ingest.name") ?? standardName).prefix(190))
+        let stalledAfterSeconds = Int64(try settings.int("stalled.after", in: 1...86_400))
+        beatGapMilliseconds = PathRule.gapMilliseconds(stalledAfterSeconds: stalledAfterSeconds)
         let isOpen = try settings.string("insecure") == "true"
         guard isOpen || Loopback.contains(host: listen.host) else {
             throw SettingsError(

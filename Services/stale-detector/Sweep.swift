@@ -51,12 +51,15 @@ final class Sweep: Sendable {
             ]
         )
         let session = Session(settings.database, part: Self.part, health: health, logger: logger)
+        var watch = PathWatch(PathRule(settings.rule), health: health, logger: logger)
+        var held = HeldRows()
         repeat {
             guard let connection = session.connection() else { continue }
             do throws(DatabaseError) {
                 let start = MonotonicClock.nowNanoseconds
-                try sweep(SilenceStore(connection), .running, settings.rule.stalledAfterSeconds)
-                try sweep(SilenceStore(connection), .stalled, settings.rule.failedAfterSeconds)
+                let (beats, now) = try PathStore(connection).read()
+                let path = watch.judge(beats, nowMilliseconds: now)
+                try sweep(SilenceStore(connection), path, &held)
                 scans.recordNanoseconds(MonotonicClock.nowNanoseconds - start)
                 session.succeeded()
             } catch  where error.kind == .retry {
@@ -67,26 +70,68 @@ final class Sweep: Sendable {
         } while !stop.wait(milliseconds: settings.scanIntervalMilliseconds)
     }
 
-    private func sweep(_ store: SilenceStore, _ status: JobStatus, _ seconds: Int64) throws(DatabaseError) {
-        for job in try store.silentJobs(status: status, forSeconds: seconds) {
-            guard
-                let mark = settings.rule.mark(
-                    status: job.status,
-                    silenceMilliseconds: job.silenceMilliseconds
-                )
-            else { continue }
-            if stop.isOpen { return }
-            do throws(DatabaseError) {
-                if try store.mark(job, as: mark, by: settings.rule) { announce(job, mark) }
-            } catch {
-                guard Self.isOfOneRow(error) else { throw error }
-                // A row that somebody holds, or that the database refuses, must not hold up the others.
-                logger.warning(
-                    "a silent job cannot be marked now; the next look tries again",
-                    metadata: ["job_id": "\(job.id)", "error": "\(error)"]
-                )
-            }
+    private func sweep(
+        _ store: SilenceStore,
+        _ path: PathState,
+        _ held: inout HeldRows
+    ) throws(DatabaseError) {
+        guard path.interruption == nil else { return }
+        let rule = settings.rule
+        var jobs: [SilentJob] = []
+        for (status, seconds) in [
+            (JobStatus.running, rule.stalledAfterSeconds), (.stalled, rule.failedAfterSeconds),
+        ] where path.longestSilence >= seconds * 1000 {
+            jobs += try store.silentJobs(status: status, forSeconds: seconds)
         }
+        held.keep(only: Set(jobs.map(\.id)))
+        for job in jobs {
+            if stop.isOpen { return }
+            try judge(job, store, path, &held)
+        }
+    }
+
+    private func judge(
+        _ job: SilentJob,
+        _ store: SilenceStore,
+        _ path: PathState,
+        _ held: inout HeldRows
+    ) throws(DatabaseError) {
+        let silence = path.silence(
+            sinceContact: job.contactMilliseconds,
+            nowMilliseconds: job.readMilliseconds
+        )
+        guard let mark = settings.rule.mark(status: job.status, silenceMilliseconds: silence) else { return }
+        let evidence = SilenceEvidence(
+            silenceMilliseconds: silence,
+            pathUpSinceMilliseconds: path.upSinceMilliseconds
+        )
+        do throws(DatabaseError) {
+            if isCredited(job, path, held) {
+                try store.probe(job)
+            } else {
+                if try store.mark(job, as: mark, evidence, by: settings.rule) {
+                    announce(job, mark, evidence)
+                }
+                held.forget(job.id)
+            }
+        } catch {
+            guard Self.isOfOneRow(error) else { throw error }
+            // A row that somebody holds, or that the database refuses, must not hold up the others.
+            if error.kind == .retry, !held.note(job.id, nowMilliseconds: job.readMilliseconds) { return }
+            logger.warning(
+                "a silent job cannot be marked now; the next look tries again",
+                metadata: ["job_id": "\(job.id)", "error": "\(error)"]
+            )
+        }
+    }
+
+    /// Whether the job's row was held for so long that its client had no chance to be heard since.
+    private func isCredited(_ job: SilentJob, _ path: PathState, _ held: HeldRows) -> Bool {
+        guard let heldUntil = held.heldUntil(job.id), let recordedUntil = path.recordedUntilMilliseconds else {
+            return false
+        }
+        let silence = max(0, recordedUntil - heldUntil)
+        return settings.rule.mark(status: job.status, silenceMilliseconds: silence) == nil
     }
 
     private static func isOfOneRow(_ error: DatabaseError) -> Bool {
@@ -96,16 +141,18 @@ final class Sweep: Sendable {
         }
     }
 
-    private func announce(_ job: SilentJob, _ mark: StaleRule.Mark) {
+    private func announce(_ job: SilentJob, _ mark: StaleRule.Mark, _ evidence: SilenceEvidence) {
         let seconds = mark == .stall ? settings.rule.stalledAfterSeconds : settings.rule.failedAfterSeconds
         (mark == .stall ? stalledMarks : failedMarks).increment()
-        lateness.recordMilliseconds(max(0, job.silenceMilliseconds - seconds * 1000))
+        // Since the moment at which the mark was due, be it by the job's last contact or by the way's return.
+        let since = max(job.contactMilliseconds, evidence.pathUpSinceMilliseconds)
+        lateness.recordMilliseconds(max(0, job.readMilliseconds - since - seconds * 1000))
         let message = mark == .stall ? settings.rule.stalledMessage : settings.rule.failedMessage
         logger.warning(
             "\(message)",
             metadata: [
                 "job_id": "\(job.id)", "status": "\(mark == .stall ? "stalled" : "failed")",
-                "silence_ms": "\(job.silenceMilliseconds)", "last_seq": "\(job.seq)",
+                "silence_ms": "\(evidence.silenceMilliseconds)", "last_seq": "\(job.seq)",
             ]
         )
     }

@@ -10,13 +10,15 @@ import Wire
 final class Lane: Sendable {
     /// A batch below this is small: its lane has time to wait for company.
     private static let smallBatchCount = 32
+    /// Beats that find a place behind a full load of messages.
+    private static let beatCountMax = 1024
 
     private let number: Int
     private let settings: WriterSettings
     private let health: Health
     private let logger: Logger
     private let migrated: Latch
-    private let mailbox: Mailbox<LaneItem>
+    private let mailbox: Mailbox<LaneWork>
     private let answer: @Sendable ([(sender: [UInt8], answer: AnswerEnvelope)]) -> Void
 
     init(
@@ -36,8 +38,20 @@ final class Lane: Sendable {
         mailbox = Mailbox(countMax: settings.laneMessageCountMax)
     }
 
-    /// Puts an item in. false if the lane is full or closed.
-    func put(_ item: LaneItem) -> Bool { mailbox.put(item) }
+    /// Puts a message in. false if the lane is full or closed.
+    ///
+    /// What only tells how far a job is comes again: the last quarter of the lane is for all else.
+    func put(_ item: LaneItem) -> Bool {
+        mailbox.put(
+            .message(item),
+            limit: item.message.isProgress ? settings.laneMessageCountMax * 3 / 4 : nil
+        )
+    }
+
+    /// Puts a beat in, also where the lane is full of messages: it is to tell how long they wait.
+    func put(_ beat: BeatItem) -> Bool {
+        mailbox.put(.beat(beat), limit: settings.laneMessageCountMax + Self.beatCountMax)
+    }
 
     /// The lane as a service: at shutdown it commits what is in, then ends.
     func service() -> ThreadService {
@@ -54,25 +68,43 @@ final class Lane: Sendable {
     private func run() {
         let session = Session(settings.database, part: Self.part(number), health: health, logger: logger)
         let committer = Committer(session, logger: logger)
+        var beats = LaneBeats(session, settings: settings, lane: Int32(number), logger: logger)
         var lastCount = 0
-        while let items = mailbox.takeAll(waitingMilliseconds: 1000) {
-            guard !items.isEmpty else {
+        while let work = mailbox.takeAll(waitingMilliseconds: 1000) {
+            guard !work.isEmpty else {
                 // Keeps the connection, or tries to get one, so that health tells the truth without load.
                 if migrated.isOpen, session.connection()?.isAlive() == true { session.succeeded() }
                 committer.idle()
                 continue
             }
-            let all = items + company(items.count, lastCount)
+            let all = work + company(work.count, lastCount)
             lastCount = all.count
-            store(all, committer)
+            store(all, committer, &beats)
+            committer.idle()
         }
+        if migrated.isOpen { beats.signOff() }
     }
 
     /// What arrives while a lane with little to do waits a little: fewer, larger commits.
-    private func company(_ count: Int, _ lastCount: Int) -> [LaneItem] {
+    private func company(_ count: Int, _ lastCount: Int) -> [LaneWork] {
         guard max(count, lastCount) < Self.smallBatchCount, settings.lingerMilliseconds > 0 else { return [] }
         Pause.milliseconds(settings.lingerMilliseconds)
         return mailbox.takeAll(waitingMilliseconds: 0) ?? []
+    }
+
+    /// Beats go last: a stored one says that all messages before it are dealt with.
+    private func store(_ work: [LaneWork], _ committer: Committer, _ beats: inout LaneBeats) {
+        var items: [LaneItem] = []
+        var taken: [BeatItem] = []
+        for one in work {
+            switch one {
+            case .message(let item): items.append(item)
+            case .beat(let beat): taken.append(beat)
+            }
+        }
+        store(items, committer)
+        guard !taken.isEmpty else { return }
+        answer(beats.store(taken, isReady: migrated.isOpen))
     }
 
     private func store(_ items: [LaneItem], _ committer: Committer) {

@@ -1,5 +1,6 @@
 import JobModel
 import Synchronization
+import Wire
 
 /// All lanes of a writer: a job's messages always go into the same one, so their order is kept.
 final class LaneSet: Sendable {
@@ -16,6 +17,22 @@ final class LaneSet: Sendable {
         let lanes = all
         guard !lanes.isEmpty else { return false }
         return lanes[Int(Self.hash(item.message.jobID) % UInt64(lanes.count))].put(item)
+    }
+
+    /// Puts an ingest's beat into every lane. The answer comes once all have stored it, or one of them cannot.
+    func put(_ beat: Beat, from sender: [UInt8], receivedMilliseconds: Int64) -> Bool {
+        let lanes = all
+        let tally = BeatTally(laneCount: lanes.count)
+        let item = BeatItem(
+            sender: sender,
+            messageID: beat.messageID,
+            ingest: beat.ingest,
+            receivedMilliseconds: receivedMilliseconds,
+            isInterrupted: beat.isInterrupted,
+            signsOff: beat.signsOff,
+            tally: tally
+        )
+        return !lanes.isEmpty && lanes.allSatisfy { $0.put(item) }
     }
 
     /// FNV-1a over the id's bytes: the same in every run and every writer.

@@ -31,7 +31,7 @@ final class Receiver: Sendable {
     private let outbox = Mutex<[(sender: [UInt8], answer: AnswerEnvelope)]>([])
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
-    private let lanes: @Sendable (LaneItem) -> Bool
+    private let lanes: LaneSet
 
     private let received = Counter(label: "sendense_writer_messages_received_total")
     private let malformed = Counter(label: "sendense_writer_batches_malformed_total")
@@ -44,12 +44,12 @@ final class Receiver: Sendable {
     ///   - endpoint: where ingests connect to.
     ///   - health: the writer's health.
     ///   - logger: the writer's logger.
-    ///   - lanes: puts an item into its lane; false if that is full or closed.
+    ///   - lanes: where messages and beats go.
     init(
         endpoint: String,
         health: Health,
         logger: Logger,
-        lanes: @escaping @Sendable (LaneItem) -> Bool
+        lanes: LaneSet
     ) {
         self.endpoint = endpoint
         self.health = health
@@ -107,7 +107,7 @@ final class Receiver: Sendable {
             }
             take(batch, from: frame.sender)
             // An ingest that has nothing to say asks whether we live.
-            if batch.envelopes.isEmpty, batch.refused.isEmpty { try send([], to: frame.sender, socket) }
+            if batch.envelopes.isEmpty, batch.refused.isEmpty, batch.beats.isEmpty { try send([], to: frame.sender, socket) }
         }
         wakeup.signal()
     }
@@ -123,7 +123,7 @@ final class Receiver: Sendable {
                 message: envelope.message,
                 receivedMilliseconds: now - Int64(envelope.ageMilliseconds)
             )
-            guard !lanes(item) else { continue }
+            guard !lanes.put(item) else { continue }
             shed.increment()
             let answer = Answer(.unavailable, detail: "The writer has too much to do; try again.")
             refusals.append((sender, AnswerEnvelope(messageID: envelope.messageID, answer: answer)))
@@ -132,6 +132,12 @@ final class Receiver: Sendable {
             // A newer writer will understand it: while services are deployed one by one, a retry is worth it.
             let answer = Answer(.unavailable, detail: refused.reason)
             refusals.append((sender, AnswerEnvelope(messageID: refused.messageID, answer: answer)))
+        }
+        for beat in batch.beats {
+            let receivedMilliseconds = now - Int64(beat.ageMilliseconds)
+            guard !lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else { continue }
+            let answer = Answer(.unavailable, detail: "The writer cannot take beats now.")
+            refusals.append((sender, AnswerEnvelope(messageID: beat.messageID, answer: answer)))
         }
         if !refusals.isEmpty { answer(refusals) }
     }

@@ -14,8 +14,9 @@ func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any S
     let receiver = Receiver(
         endpoint: settings.bind,
         health: health,
-        logger: runner.logger
-    ) { item in lanes.put(item) }
+        logger: runner.logger,
+        lanes: lanes
+    )
     lanes.open(
         laneNumbers.map { number in
             Lane(

@@ -1,5 +1,6 @@
 import Database
 import DatabaseKit
+import JobModel
 import ServiceKit
 
 /// What the writer can be told.
@@ -14,6 +15,10 @@ struct WriterSettings: Sendable {
     var laneMessageCountMax: Int
     /// Milliseconds that a lane with little to do waits for company.
     var lingerMilliseconds: Int
+    /// The name under which its beats are kept; stable over restarts.
+    var name: String
+    /// The longest time between two beats that is no interruption, in milliseconds.
+    var beatGapMilliseconds: Int64
     /// The database.
     var database: DatabaseSettings
 
@@ -31,6 +36,15 @@ struct WriterSettings: Sendable {
                 "writer.linger",
                 default: "20",
                 help: "milliseconds that a lane with little to do waits for more"
+            ),
+            Setting(
+                "writer.name",
+                help: "name in the table of beats, the same after a restart [HOST/BIND]"
+            ),
+            Setting(
+                "stalled.after",
+                default: "60",
+                help: "the stale-detector's setting: seconds of silence after which a job is stalled"
             ),
             Setting(
                 "insecure",
@@ -52,6 +66,9 @@ struct WriterSettings: Sendable {
         laneCount = try settings.int("writer.lanes", in: 1...64)
         laneMessageCountMax = try settings.int("writer.queue", in: 1...10_000_000)
         lingerMilliseconds = try settings.int("writer.linger", in: 0...1000)
+        name = String((settings.optionalString("writer.name") ?? "\(HostName.current)/\(bind)").prefix(190))
+        let stalledAfterSeconds = Int64(try settings.int("stalled.after", in: 1...86_400))
+        beatGapMilliseconds = PathRule.gapMilliseconds(stalledAfterSeconds: stalledAfterSeconds)
         database = try DatabaseSettings(settings)
     }
 }

@@ -20,6 +20,8 @@ public enum Verdict: String, Sendable, CaseIterable {
     case rejected
     /// It could not be stored now; worth a retry.
     case unavailable
+    /// It could not be stored now, since another transaction holds the job's row; worth a retry.
+    case held
 }
 
 /// What the client should do next, where that is not plain from the verdict.

@@ -210,6 +210,15 @@ public enum JobMessage: Equatable, Sendable {
     case registration(Registration)
     case cancel(CancelRequest)
 
+    /// It tells only how far a job is: the next one of its kind tells more.
+    public var isProgress: Bool {
+        switch self {
+        case .report(let report):
+            report.error == nil && (report.status == .running || report.status == .pending)
+        case .completion, .registration, .cancel: false
+        }
+    }
+
     /// The job it speaks of.
     public var jobID: JobID {
         switch self {

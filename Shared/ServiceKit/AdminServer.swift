@@ -34,8 +34,8 @@ public struct AdminServer: Service {
         router.get("/livez") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ -> Response in
             let reasons = health.reasons
-            let body = reasons.isEmpty ? "ready\n" : reasons.joined(separator: "\n") + "\n"
-            return Self.text(body, status: reasons.isEmpty ? .ok : .serviceUnavailable)
+            let lines = (reasons.isEmpty ? ["ready"] : reasons) + health.remarks
+            return Self.text(lines.joined(separator: "\n") + "\n", status: reasons.isEmpty ? .ok : .serviceUnavailable)
         }
         router.get("/metrics") { _, _ in
             Self.text(registry.exposition(), type: "text/plain; version=0.0.4; charset=utf-8")

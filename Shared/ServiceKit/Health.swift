@@ -3,6 +3,7 @@ internal import Synchronization
 /// Whether a service can do its work, and what is in its way.
 public final class Health: Sendable {
     private let obstacles = Mutex<[String: String]>([:])
+    private let remarkable = Mutex<[String: String]>([:])
 
     /// Creates one with the parts that have to report before the service is ready.
     public init(waitingFor parts: [String]) {
@@ -23,6 +24,16 @@ public final class Health: Sendable {
     @discardableResult
     public func obstructed(_ part: String, by reason: String) -> Bool {
         obstacles.withLock { $0.updateValue(reason, forKey: part) == nil }
+    }
+
+    /// The part can work, but something is worth knowing. nil: no more.
+    public func remark(_ part: String, _ text: String?) {
+        remarkable.withLock { $0[part] = text }
+    }
+
+    /// What is worth knowing though it is in nobody's way, by part.
+    public var remarks: [String] {
+        remarkable.withLock { $0.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" } }
     }
 
     /// Whether every part can work.

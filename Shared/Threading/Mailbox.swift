@@ -18,10 +18,14 @@ public final class Mailbox<Element: Sendable>: Sendable {
 
     /// Puts one element in.
     ///
+    /// - Parameters:
+    ///   - element: what to put in.
+    ///   - limit: the most elements to put it behind; nil: as many as the mailbox holds. What matters less gets a
+    ///     lower limit, what matters more a higher one.
     /// - Returns: false if it is full or closed; the element is then not in.
-    public func put(_ element: Element) -> Bool {
+    public func put(_ element: Element, limit: Int? = nil) -> Bool {
         let (accepted, wasEmpty) = state.withLock { state in
-            guard !state.isClosed, state.elements.count < countMax else { return (false, false) }
+            guard !state.isClosed, state.elements.count < limit ?? countMax else { return (false, false) }
             state.elements.append(element)
             return (true, state.elements.count == 1)
         }

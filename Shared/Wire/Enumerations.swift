@@ -116,6 +116,7 @@ extension WireVerdict {
             case .conflict: .conflict
             case .rejected: .rejected
             case .unavailable: .unavailable
+            case .held: .held
             }
     }
 }
@@ -133,6 +134,7 @@ extension Verdict {
         case .conflict: self = .conflict
         case .rejected: self = .rejected
         case .unavailable: self = .unavailable
+        case .held: self = .held
         case .unspecified, .UNRECOGNIZED: return nil
         }
     }

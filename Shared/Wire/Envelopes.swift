@@ -25,6 +25,8 @@ public struct EnvelopeBatch: Equatable, Sendable {
     public var sender: [UInt8]
     /// The messages, in the order in which the door received them.
     public var envelopes: [Envelope]
+    /// Signs of life of the ingest, newer than all of the messages.
+    public var beats: [Beat] = []
     /// Ids of messages that were in the batch and made no sense to this build, with the reason.
     public var refused: [Refused] = []
 
@@ -37,9 +39,10 @@ public struct EnvelopeBatch: Equatable, Sendable {
     }
 
     /// Creates a batch from its parts.
-    public init(sender: [UInt8], envelopes: [Envelope]) {
+    public init(sender: [UInt8], envelopes: [Envelope], beats: [Beat] = []) {
         self.sender = sender
         self.envelopes = envelopes
+        self.beats = beats
     }
 
     /// The bytes for the wire.
@@ -47,6 +50,7 @@ public struct EnvelopeBatch: Equatable, Sendable {
         var batch = WireEnvelopes()
         batch.sender = .init(sender)
         batch.envelopes = envelopes.map { WireEnvelope($0) }
+        batch.beats = beats.map { WireBeat($0) }
         return try Frame.wrap(encode(batch), kind: .envelopes)
     }
 
@@ -54,6 +58,7 @@ public struct EnvelopeBatch: Equatable, Sendable {
     public init(decoding frame: [UInt8]) throws(WireError) {
         let batch: WireEnvelopes = try decode(Frame.unwrap(frame, kind: .envelopes))
         sender = Array(batch.sender)
+        beats = batch.beats.map { Beat($0) }
         envelopes = []
         envelopes.reserveCapacity(batch.envelopes.count)
         for envelope in batch.envelopes {

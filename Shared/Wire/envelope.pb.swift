@@ -237,6 +237,9 @@ nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
   case conflict // = 8
   case rejected // = 9
   case unavailable // = 10
+
+  /// An ingest that does not know it reads it as unavailable.
+  case held // = 11
   case UNRECOGNIZED(Int)
 
   init() {
@@ -256,6 +259,7 @@ nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 8: self = .conflict
     case 9: self = .rejected
     case 10: self = .unavailable
+    case 11: self = .held
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -273,6 +277,7 @@ nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .conflict: return 8
     case .rejected: return 9
     case .unavailable: return 10
+    case .held: return 11
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -290,6 +295,7 @@ nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     .conflict,
     .rejected,
     .unavailable,
+    .held,
   ]
 
 }
@@ -342,6 +348,35 @@ nonisolated struct WireEnvelopes: Sendable {
   var sender: Data = Data()
 
   var envelopes: [WireEnvelope] = []
+
+  /// A writer that does not know them answers none of them: to its ingest it stores nothing.
+  var beats: [WireBeat] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// A sign of life that went in by the ingest's own door. Every lane of the writer stores it behind what came before.
+nonisolated struct WireBeat: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Unique within one run of one ingest, as an envelope's.
+  var messageID: UInt64 = 0
+
+  /// Milliseconds that it waited since it was received at the door.
+  var ageMs: UInt32 = 0
+
+  /// The ingest's configured name, the same after a restart.
+  var ingest: String = String()
+
+  /// Since the last beat that was stored there were messages that nobody could store.
+  var interrupted: Bool = false
+
+  /// The ingest ends in order: its silence from here on is no interruption.
+  var signsOff: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -768,7 +803,7 @@ nonisolated extension WireJobStatus: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPLIED\0\u{1}VERDICT_CREATED\0\u{1}VERDICT_REPEATED\0\u{1}VERDICT_SUPERSEDED\0\u{1}VERDICT_UNKNOWN_JOB\0\u{1}VERDICT_UNKNOWN_DISK\0\u{1}VERDICT_TERMINAL\0\u{1}VERDICT_CONFLICT\0\u{1}VERDICT_REJECTED\0\u{1}VERDICT_UNAVAILABLE\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPLIED\0\u{1}VERDICT_CREATED\0\u{1}VERDICT_REPEATED\0\u{1}VERDICT_SUPERSEDED\0\u{1}VERDICT_UNKNOWN_JOB\0\u{1}VERDICT_UNKNOWN_DISK\0\u{1}VERDICT_TERMINAL\0\u{1}VERDICT_CONFLICT\0\u{1}VERDICT_REJECTED\0\u{1}VERDICT_UNAVAILABLE\0\u{1}VERDICT_HELD\0")
 }
 
 nonisolated extension WireCommand: SwiftProtobuf._ProtoNameProviding {
@@ -777,7 +812,7 @@ nonisolated extension WireCommand: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireEnvelopes: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Envelopes"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sender\0\u{1}envelopes\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sender\0\u{1}envelopes\0\u{1}beats\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -787,6 +822,7 @@ nonisolated extension WireEnvelopes: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.sender) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.envelopes) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.beats) }()
       default: break
       }
     }
@@ -799,12 +835,66 @@ nonisolated extension WireEnvelopes: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.envelopes.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.envelopes, fieldNumber: 2)
     }
+    if !self.beats.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.beats, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: WireEnvelopes, rhs: WireEnvelopes) -> Bool {
     if lhs.sender != rhs.sender {return false}
     if lhs.envelopes != rhs.envelopes {return false}
+    if lhs.beats != rhs.beats {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireBeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Beat"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}message_id\0\u{3}age_ms\0\u{1}ingest\0\u{1}interrupted\0\u{3}signs_off\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.messageID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.ageMs) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.ingest) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.interrupted) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.signsOff) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.messageID != 0 {
+      try visitor.visitSingularUInt64Field(value: self.messageID, fieldNumber: 1)
+    }
+    if self.ageMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.ageMs, fieldNumber: 2)
+    }
+    if !self.ingest.isEmpty {
+      try visitor.visitSingularStringField(value: self.ingest, fieldNumber: 3)
+    }
+    if self.interrupted != false {
+      try visitor.visitSingularBoolField(value: self.interrupted, fieldNumber: 4)
+    }
+    if self.signsOff != false {
+      try visitor.visitSingularBoolField(value: self.signsOff, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireBeat, rhs: WireBeat) -> Bool {
+    if lhs.messageID != rhs.messageID {return false}
+    if lhs.ageMs != rhs.ageMs {return false}
+    if lhs.ingest != rhs.ingest {return false}
+    if lhs.interrupted != rhs.interrupted {return false}
+    if lhs.signsOff != rhs.signsOff {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

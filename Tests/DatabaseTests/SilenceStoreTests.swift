@@ -6,6 +6,7 @@ import Testing
 /// What the stale-detector finds and marks, on a real server.
 @Suite struct SilenceStoreTests {
     private static let id = "backup-vm-1760000000"
+    private static let evidence = SilenceEvidence(silenceMilliseconds: 61_000, pathUpSinceMilliseconds: 0)
 
     /// Runs the body with a migrated database that holds one running job of two disks, one of them completed.
     private func withJob(
@@ -40,8 +41,8 @@ import Testing
         try withJob(silentSeconds: 61) { connection, rule in
             let store = SilenceStore(connection)
             let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
-            #expect(job.id.rawValue == Self.id && job.silenceMilliseconds >= 61_000)
-            #expect(try store.mark(job, as: .stall, by: rule))
+            #expect(job.id.rawValue == Self.id && job.readMilliseconds - job.contactMilliseconds >= 61_000)
+            #expect(try store.mark(job, as: .stall, Self.evidence, by: rule))
             let row = try #require(
                 try connection.query("SELECT status, error_message, completed_at IS NULL FROM backup_jobs")
                     .first
@@ -60,7 +61,7 @@ import Testing
         try withJob(silentSeconds: 301) { connection, rule in
             let store = SilenceStore(connection)
             let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
-            #expect(try store.mark(job, as: .fail, by: rule))
+            #expect(try store.mark(job, as: .fail, Self.evidence, by: rule))
             let row = try #require(
                 try connection.query("SELECT status, presumed, completed_at IS NOT NULL FROM backup_jobs")
                     .first
@@ -80,7 +81,7 @@ import Testing
             try connection.execute(
                 "UPDATE backup_jobs SET last_telemetry_at = NOW(), last_contact_ms = \(ServerClock.milliseconds)"
             )
-            #expect(try !store.mark(job, as: .fail, by: rule))
+            #expect(try !store.mark(job, as: .fail, Self.evidence, by: rule))
             #expect(try connection.query("SELECT status FROM backup_jobs").first?.text(0) == "running")
             #expect(try connection.query("SELECT COUNT(*) FROM job_events").first?.int(0) == 0)
         }
@@ -90,8 +91,8 @@ import Testing
         try withJob(silentSeconds: 61) { connection, rule in
             let store = SilenceStore(connection)
             let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
-            #expect(try store.mark(job, as: .stall, by: rule))
-            #expect(try !store.mark(job, as: .stall, by: rule))
+            #expect(try store.mark(job, as: .stall, Self.evidence, by: rule))
+            #expect(try !store.mark(job, as: .stall, Self.evidence, by: rule))
             #expect(try connection.query("SELECT COUNT(*) FROM job_events").first?.int(0) == 1)
         }
     }
@@ -104,8 +105,8 @@ import Testing
                 let job = try #require(
                     try SilenceStore(connection).silentJobs(status: .running, forSeconds: 60).first
                 )
-                #expect(rule.mark(status: job.status, silenceMilliseconds: job.silenceMilliseconds) == nil)
-                #expect(try !SilenceStore(connection).mark(job, as: .stall, by: rule))
+                let silence = job.readMilliseconds - job.contactMilliseconds
+                #expect(rule.mark(status: job.status, silenceMilliseconds: silence) == nil)
             }
         }
     }
@@ -115,5 +116,37 @@ import Testing
             try connection.execute("UPDATE backup_jobs SET last_telemetry_at = NULL, last_contact_ms = NULL")
             #expect(try SilenceStore(connection).silentJobs(status: .running, forSeconds: 60).isEmpty)
         }
+    }
+
+    @Test func `a row that another transaction holds is told at once, and marked once it is free`() throws {
+        let settings = try PrivateMariaDB.shared(timeZone: "-03:00").createDatabase()
+        let rule = try #require(StaleRule(stalledAfterSeconds: 60, failedAfterSeconds: 300))
+        try ThreadRun {
+            try DatabaseLibrary.withThread { () throws in
+                try Migrator(settings, owner: "test").run()
+                let connection = try Connection.open(settings)
+                let rival = try Connection.open(settings)
+                try connection.execute(
+                    """
+                    INSERT INTO backup_jobs (id, vm_name, backup_type, status, last_telemetry_at)
+                    VALUES ('\(Self.id)', 'vm', 'full', 'running', NOW() - INTERVAL 61 SECOND)
+                    """
+                )
+                let store = SilenceStore(connection)
+                let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
+                try rival.execute("BEGIN")
+                _ = try rival.query("SELECT 1 FROM backup_jobs FOR UPDATE")
+                let start = ContinuousClock.now
+                let error = #expect(throws: DatabaseError.self) {
+                    try store.mark(job, as: .stall, Self.evidence, by: rule)
+                }
+                #expect(error?.kind == .retry)
+                #expect(throws: DatabaseError.self) { try store.probe(job) }
+                #expect(ContinuousClock.now - start < .milliseconds(500), "nobody waits for the other")
+                try rival.execute("ROLLBACK")
+                try store.probe(job)
+                #expect(try store.mark(job, as: .stall, Self.evidence, by: rule))
+            }
+        }.value()
     }
 }

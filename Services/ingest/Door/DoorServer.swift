@@ -13,6 +13,7 @@ struct DoorServer: Service {
     private let limits: DoorLimits
     private let health: Health
     private let logger: Logger
+    private let turnedAway: @Sendable () -> Void
     private let serve: DoorHandler.Serve
 
     init(
@@ -20,19 +21,21 @@ struct DoorServer: Service {
         limits: DoorLimits,
         health: Health,
         logger: Logger,
+        turnedAway: @escaping @Sendable () -> Void,
         serve: @escaping DoorHandler.Serve
     ) {
         self.address = address
         self.limits = limits
         self.health = health
         self.logger = logger
+        self.turnedAway = turnedAway
         self.serve = serve
     }
 
     func run() async throws {
         // The process's own event loops: replies that come after the door has closed still find their loop.
         let group = MultiThreadedEventLoopGroup.singleton
-        let open = OpenConnections(countMax: limits.connectionCountMax)
+        let open = OpenConnections(countMax: limits.connectionCountMax, turnedAway: turnedAway)
         let (limits, serve) = (limits, serve)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -90,10 +93,12 @@ private final class OpenConnections: Sendable {
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
     private let countMax: Int
     private let gauge = Gauge(label: "sendense_ingest_connections")
-    private let turnedAway = Counter(label: "sendense_ingest_connections_refused_total")
+    private let refused = Counter(label: "sendense_ingest_connections_refused_total")
+    private let turnedAway: @Sendable () -> Void
 
-    init(countMax: Int) {
+    init(countMax: Int, turnedAway: @escaping @Sendable () -> Void) {
         self.countMax = countMax
+        self.turnedAway = turnedAway
     }
 
     func enter(_ channel: any Channel) -> Bool {
@@ -104,7 +109,8 @@ private final class OpenConnections: Sendable {
             return channels.count
         }
         guard let count else {
-            turnedAway.increment()
+            refused.increment()
+            turnedAway()
             return false
         }
         gauge.record(count)

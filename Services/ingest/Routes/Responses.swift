@@ -24,7 +24,7 @@ extension Routes {
             return document(409, "Conflict", answer, request, legacy, now)
         case .rejected:
             return document(422, "Unprocessable Content", answer, request, legacy, now)
-        case .unavailable:
+        case .unavailable, .held:
             var response = document(503, "Service Unavailable", answer, request, legacy, now)
             response.headers.append(("retry-after", "1"))
             return response

@@ -10,9 +10,19 @@ struct Routes: Sendable {
 
     let health: Health
     let publish: Publish
+    /// Where the ingest's own beats come in.
+    private let beatPath: String
+    private let beat: @Sendable () -> Void
 
-    init(health: Health, publish: @escaping Publish) {
+    init(
+        health: Health,
+        beatPath: String = "",
+        beat: @escaping @Sendable () -> Void = {},
+        publish: @escaping Publish
+    ) {
         self.health = health
+        self.beatPath = beatPath
+        self.beat = beat
         self.publish = publish
     }
 
@@ -32,6 +42,9 @@ struct Routes: Sendable {
             method("POST", request, reply) { complete(request, id: parts[3], reply) }
         case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "cancel":
             method("POST", request, reply) { cancel(request, id: parts[3], reply) }
+        case (2, "beat") where request.path == beatPath:
+            beat()
+            reply(DoorResponse(status: 200, contentType: "text/plain", body: []))
         default:
             reply(problem(404, "Not Found", "there is no \(request.path) here", request))
         }

@@ -15,7 +15,7 @@ public struct Migration: Sendable {
     }
 
     /// All migrations of this version of the program, ascending.
-    public static let all: [Migration] = [.backupTables, .jobHistory]
+    public static let all: [Migration] = [.backupTables, .jobHistory, .pathBeats]
 }
 
 /// One step of a migration: what there should be.

@@ -10,10 +10,27 @@ public struct SilentJob: Equatable, Sendable {
     public var attempt: Int64
     /// The newest `seq` stored; 0 if none.
     public var seq: Int64
-    /// Milliseconds since its last sign of life, by the database's clock.
-    public var silenceMilliseconds: Int64
-    /// The last sign of life as it was read: a mark holds only while it is still the last one.
+    /// Its last sign of life, in UTC milliseconds by the database's clock.
+    public var contactMilliseconds: Int64
+    /// The column that this is taken from as it was read, which a mark wants unchanged. nil in rows of a hub that no
+    /// message of ours has touched yet.
     public var lastContactMilliseconds: Int64?
+    /// When it was read, in UTC milliseconds by the database's clock.
+    public var readMilliseconds: Int64
+}
+
+/// What a mark rests on, for the event that it leaves.
+public struct SilenceEvidence: Equatable, Sendable {
+    /// The silence that counts, in milliseconds: what could have been broken.
+    public var silenceMilliseconds: Int64
+    /// Since when the way into the database has been whole, in UTC milliseconds by the database's clock.
+    public var pathUpSinceMilliseconds: Int64
+
+    /// Creates evidence from its parts.
+    public init(silenceMilliseconds: Int64, pathUpSinceMilliseconds: Int64) {
+        self.silenceMilliseconds = silenceMilliseconds
+        self.pathUpSinceMilliseconds = pathUpSinceMilliseconds
+    }
 }
 
 /// Finds silent jobs and marks them. Every mark is conditional, so several detectors do no harm.
@@ -28,10 +45,10 @@ public struct SilenceStore {
         self.connection = connection
     }
 
-    /// The running and stalled jobs that have been silent for at least so long, the longest silent first.
+    /// The running or stalled jobs whose last sign of life is old enough, the oldest first.
     ///
-    /// The index proposes by `last_telemetry_at`, which is local time and may be stepped; `last_contact_ms`
-    /// decides. Jobs that never reported are never among them.
+    /// The index proposes by `last_telemetry_at`, which is local time and may be stepped; how much of the silence
+    /// counts is for the caller to say. Jobs that never reported are never among them.
     ///
     /// - Parameters:
     ///   - status: running or stalled.
@@ -42,9 +59,8 @@ public struct SilenceStore {
     {
         let rows = try connection.prepare(
             """
-            SELECT id, status, attempt, telemetry_seq, last_contact_ms,
-              COALESCE(\(ServerClock.milliseconds) - last_contact_ms,
-                TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW()) * 1000)
+            SELECT id, status, attempt, telemetry_seq, last_contact_ms, \(ServerClock.milliseconds),
+              TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW()) * 1000
             FROM backup_jobs FORCE INDEX (idx_last_telemetry)
             WHERE status = ? AND last_telemetry_at IS NOT NULL
               AND (last_telemetry_at <= NOW() - INTERVAL ? SECOND OR last_telemetry_at > NOW())
@@ -56,41 +72,67 @@ public struct SilenceStore {
             guard let id = JobID(try row.text(0)), let status = JobStatus(rawValue: try row.text(1)) else {
                 continue
             }
+            let now = try row.int(5)
+            let contact = try row.optionalInt(4)
+            let local = try row.int(6)
             let job = SilentJob(
                 id: id,
                 status: status,
                 attempt: try row.int(2),
                 seq: try row.int(3),
-                silenceMilliseconds: try row.int(5),
-                lastContactMilliseconds: try row.optionalInt(4)
+                contactMilliseconds: contact ?? now - local,
+                lastContactMilliseconds: contact,
+                readMilliseconds: now
             )
             jobs.append(job)
         }
         return jobs
     }
 
-    /// Marks a job, if it is still what was read and still as silent.
+    /// Marks a job, if it is still what was read.
+    ///
+    /// Waits for nobody: a row that another transaction holds is an error of kind `retry` at once.
     ///
     /// - Parameters:
     ///   - job: the job as it was read.
     ///   - mark: what to make of it.
+    ///   - evidence: what the mark rests on.
     ///   - rule: the thresholds and their words.
     /// - Returns: false if the job has moved since; nothing was changed then.
     /// - Throws: `DatabaseError`; nothing was changed then.
     public func mark(
         _ job: SilentJob,
         as mark: StaleRule.Mark,
+        _ evidence: SilenceEvidence,
         by rule: StaleRule
     ) throws(DatabaseError) -> Bool {
         try connection.transaction { () throws(DatabaseError) -> Bool in
+            guard try lock(job) else { return false }
             switch mark {
-            case .stall: try stall(job, rule)
-            case .fail: try fail(job, rule)
+            case .stall: return try stall(job, evidence, rule)
+            case .fail: return try fail(job, evidence, rule)
             }
         }
     }
 
-    private func stall(_ job: SilentJob, _ rule: StaleRule) throws(DatabaseError) -> Bool {
+    /// Looks whether another transaction holds a job's row.
+    ///
+    /// - Throws: `DatabaseError` of kind `retry` if it does.
+    public func probe(_ job: SilentJob) throws(DatabaseError) {
+        _ = try connection.transaction { () throws(DatabaseError) -> Bool in try lock(job) }
+    }
+
+    /// Whether the row is there; it is ours until the transaction ends.
+    private func lock(_ job: SilentJob) throws(DatabaseError) -> Bool {
+        try !connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? FOR UPDATE NOWAIT")
+            .query([.text(job.id.rawValue)]).isEmpty
+    }
+
+    private func stall(
+        _ job: SilentJob,
+        _ evidence: SilenceEvidence,
+        _ rule: StaleRule
+    ) throws(DatabaseError) -> Bool {
         let matched = try connection.prepare(
             """
             UPDATE backup_jobs SET status = 'stalled', error_message = ?, transfer_speed_bps = 0,
@@ -98,11 +140,15 @@ public struct SilenceStore {
             """
         ).execute([.text(rule.stalledMessage)] + Self.sameness(job, rule.stalledAfterSeconds))
         guard matched == 1 else { return false }
-        try insertEvent(job, to: .stalled, .silentStalled, rule)
+        try insertEvent(job, to: .stalled, .silentStalled, evidence, rule)
         return true
     }
 
-    private func fail(_ job: SilentJob, _ rule: StaleRule) throws(DatabaseError) -> Bool {
+    private func fail(
+        _ job: SilentJob,
+        _ evidence: SilenceEvidence,
+        _ rule: StaleRule
+    ) throws(DatabaseError) -> Bool {
         let matched = try connection.prepare(
             """
             UPDATE backup_jobs SET status = 'failed', error_message = ?, presumed = 1, completed_at = NOW(),
@@ -116,21 +162,21 @@ public struct SilenceStore {
             WHERE backup_job_id = ? AND status <> 'completed'
             """
         ).execute([.text(rule.failedMessage), .text(job.id.rawValue)])
-        try insertEvent(job, to: .failed, .silentFailed, rule)
+        try insertEvent(job, to: .failed, .silentFailed, evidence, rule)
         return true
     }
 
-    /// The row is still the one that was read, and silent for as long as the rule wants.
+    /// The row is still the one that was read. A row of a hub without our column for contacts has to be as old as
+    /// its time in `last_telemetry_at` says.
     private static let stillTheSame = """
         WHERE id = ? AND status = ? AND attempt = ? AND last_contact_ms <=> ?
-          AND COALESCE(\(ServerClock.milliseconds) - last_contact_ms,
-            TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW()) * 1000) >= ?
+          AND (last_contact_ms IS NOT NULL OR TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW()) >= ?)
         """
 
     private static func sameness(_ job: SilentJob, _ seconds: Int64) -> [Value] {
         [
             .text(job.id.rawValue), .text(job.status.rawValue), .int(job.attempt),
-            Value(job.lastContactMilliseconds), .int(seconds * 1000),
+            Value(job.lastContactMilliseconds), .int(seconds),
         ]
     }
 
@@ -138,14 +184,16 @@ public struct SilenceStore {
         _ job: SilentJob,
         to status: JobStatus,
         _ cause: StatusChange.Cause,
+        _ evidence: SilenceEvidence,
         _ rule: StaleRule
     ) throws(DatabaseError) {
         try connection.prepare(JobEvents.insert).execute([
             .text(job.id.rawValue), .int(job.attempt), .text(job.status.rawValue), .text(status.rawValue),
             .text(cause.rawValue),
             .text(
-                "silent for \(job.silenceMilliseconds) ms; last seq=\(job.seq); thresholds "
-                    + "\(rule.stalledAfterSeconds) s and \(rule.failedAfterSeconds) s"
+                "silent for \(evidence.silenceMilliseconds) ms; last seq=\(job.seq); thresholds "
+                    + "\(rule.stalledAfterSeconds) s and \(rule.failedAfterSeconds) s; path up for "
+                    + "\(max(0, job.readMilliseconds - evidence.pathUpSinceMilliseconds)) ms"
             ),
         ])
     }
