@@ -11,13 +11,16 @@ struct MarkJudge {
     let failedAfterMilliseconds: Int64
     /// When our own path was down, each time for so long that silence has to leave it out: interruptions of
     /// less than half the shorter threshold are within what it allows for.
-    let outages: [Ledger.Stretch]
+    private let outages: [Ledger.Stretch]
+    /// The others.
+    private let interruptions: [Ledger.Stretch]
 
     init(stalledAfterSeconds: Int, failedAfterSeconds: Int, outages: [Ledger.Stretch]) {
         stalledAfterMilliseconds = Int64(stalledAfterSeconds) * 1000
         failedAfterMilliseconds = Int64(failedAfterSeconds) * 1000
         let shortest = min(15_000, stalledAfterMilliseconds / 2)
         self.outages = outages.filter { $0.end - $0.begin > shortest }
+        interruptions = outages.filter { $0.end - $0.begin <= shortest }
     }
 
     /// What is wrong with a mark. nil if it is right.
@@ -25,8 +28,13 @@ struct MarkJudge {
         guard Self.isWatched(ledger) else { return "\(mark.text) though it never reported" }
         let threshold = threshold(mark)
         let before = ledger.tries.filter { $0.begin < mark.at }
-        guard let last = before.map({ min($0.end, mark.at) }).max() else {
+        guard var last = before.map({ min($0.end, mark.at) }).max() else {
             return "\(mark.text) before it began"
+        }
+        // A client whose last words fell into an interruption is heard of last before that.
+        let isLiving = ledger.tries.contains { $0.end > mark.at - Self.toleranceMilliseconds }
+        if !isLiving, let gap = interruptions.first(where: { $0.begin <= last && last <= $0.end + 500 }) {
+            last = gap.begin - Self.toleranceMilliseconds
         }
         let silence = mark.at - last
         guard silence >= threshold - Self.toleranceMilliseconds else {
