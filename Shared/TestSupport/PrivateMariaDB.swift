@@ -46,7 +46,8 @@ public final class PrivateMariaDB: Sendable {
         let folder = try Leftovers.newFolder()
         let data = (dataHome ?? folder) + "/data"
         try Launcher.run(
-            ["cp", "-a", "--sparse=always", template, data],
+            // On a disk of the test's own, which may come to be full, the log's room is to be there beforehand.
+            ["cp", "-a", "--sparse=\(dataHome == nil ? "always" : "never")", template, data],
             logPath: folder + "/log"
         )
         var arguments = ["--default-time-zone=\(timeZone)"]

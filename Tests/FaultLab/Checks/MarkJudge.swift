@@ -57,10 +57,21 @@ struct MarkJudge {
         mark.cause == "silent: failed" ? failedAfterMilliseconds : stalledAfterMilliseconds
     }
 
-    /// Whether the job's silence means anything: it has reported, or announced to.
+    /// Whether the job's silence may mean something: it has reported, or announced to.
     static func isWatched(_ ledger: Ledger) -> Bool {
+        tells(ledger) { entry in
+            if case .refused = entry.fate { false } else { true }
+        }
+    }
+
+    /// Whether it does mean something: that was acknowledged.
+    static func isWatchedForCertain(_ ledger: Ledger) -> Bool {
+        tells(ledger) { $0.fate == .taken || $0.fate == .kept }
+    }
+
+    private static func tells(_ ledger: Ledger, _ counts: (Ledger.Entry) -> Bool) -> Bool {
         ledger.entries.contains { entry in
-            if case .refused = entry.fate { return false }
+            guard counts(entry) else { return false }
             return entry.request.isRegistration
                 ? entry.request.body.contains("\"telemetry\":true")
                 : entry.request.path.contains("/telemetry/")

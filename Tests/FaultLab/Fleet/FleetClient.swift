@@ -48,7 +48,9 @@ final class FleetClient: Sendable {
             fleet.counted(fate)
             // A registration that is refused leaves nothing to tell of.
             if request.isRegistration, fate != .taken { return }
-            pause(milliseconds: UInt32.random(in: fleet.pace, using: &generator))
+            // Each message without an answer may be stored or not: few of them leave few possibilities.
+            let pace = fate == .unknown ? 150...400 : fleet.pace
+            pause(milliseconds: UInt32.random(in: pace, using: &generator))
         }
     }
 

@@ -94,6 +94,11 @@ extension Scenario {
                 }
                 pause(milliseconds: 2000)
                 try disk.free()
+                // A server that died of it is started again, as the system would.
+                if (try? site.connection()) == nil {
+                    trial.note("MariaDB died of the full disk, and was started again")
+                    try site.server.restart()
+                }
                 for service in site.services { try service.waitUntilReady() }
             }
             trial.note(
