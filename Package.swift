@@ -109,6 +109,8 @@ let package = Package(
         ),
         shared("DatabaseKit", ["Database", "ServiceKit", "Threading", logging]),
         shared("TestSupport", ["Database"]),
+        // What end-to-end tests and the fault lab share: real processes, and clients of theirs.
+        shared("StackSupport", ["Database", "TestSupport"]),
 
         // Services never import one another.
         service(
@@ -154,6 +156,16 @@ let package = Package(
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
         ),
         tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
-        tests("EndToEndTests", ["Database"]),
+        tests("EndToEndTests", ["Database", "FaultLab", "StackSupport"]),
+
+        // ./dev faults: real processes under every fault that we know; no product.
+        .executableTarget(
+            name: "FaultLab",
+            dependencies: [
+                "Database", "JobModel", "StackSupport", "TelemetryContract", "TestSupport", "Threading",
+            ],
+            path: "Tests/FaultLab",
+            swiftSettings: strict
+        ),
     ]
 )

@@ -1,12 +1,12 @@
 import Foundation
-import Glibc
+package import Glibc
 import Synchronization
 
 /// Starts programs from one thread that never ends.
 ///
 /// `setpriv --pdeathsig` kills a program when the *thread* that started it ends (prctl(2)), and the threads of
 /// the cooperative pool come and go.
-enum Launcher {
+package enum Launcher {
     /// A program to start, and what came of it.
     private final class Request: Sendable {
         let arguments: [String]
@@ -47,7 +47,7 @@ enum Launcher {
     }()
 
     /// Starts a program that ends with this process, its output appended to the log.
-    static func start(_ arguments: [String], logPath: String) throws(TestSupportError) -> pid_t {
+    package static func start(_ arguments: [String], logPath: String) throws(TestSupportError) -> pid_t {
         let request = Request(["setpriv", "--pdeathsig", "KILL", "--"] + arguments, logPath: logPath)
         requests.withLock { $0.append(request) }
         wakeup.signal()
@@ -55,7 +55,7 @@ enum Launcher {
     }
 
     /// Runs a program to its end.
-    static func run(_ arguments: [String], logPath: String) throws(TestSupportError) {
+    package static func run(_ arguments: [String], logPath: String) throws(TestSupportError) {
         let pid = try start(arguments, logPath: logPath)
         var status: Int32 = 0
         while unsafe waitpid(pid, &status, 0) == -1, errno == EINTR {}
@@ -65,7 +65,7 @@ enum Launcher {
     }
 
     /// The end of a log, for a failure's message.
-    static func logTail(_ path: String) -> String {
+    package static func logTail(_ path: String) -> String {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return "no log" }
         return text.split(separator: "\n").suffix(15).joined(separator: "\n")
     }
@@ -77,10 +77,18 @@ enum Launcher {
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // This process may have signals blocked for a thread of its own that waits for them.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var vector = unsafe arguments.map { unsafe strdup($0) } + [nil]
         defer { unsafe vector.forEach { unsafe free($0) } }
         var pid: pid_t = 0
-        let code = unsafe posix_spawnp(&pid, arguments[0], &actions, nil, &vector, environ)
+        let code = unsafe posix_spawnp(&pid, arguments[0], &actions, &attributes, &vector, environ)
         guard code == 0 else {
             return .failure(
                 TestSupportError("cannot start \(arguments[0]): \(unsafe String(cString: strerror(code)))")

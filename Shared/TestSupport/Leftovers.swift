@@ -1,9 +1,9 @@
 import Foundation
-import Glibc
+package import Glibc
 import Synchronization
 
 /// What this process must take away when it ends: servers and folders.
-enum Leftovers {
+package enum Leftovers {
     private struct State {
         var pids: Set<pid_t> = []
         var folders: Set<String> = []
@@ -12,17 +12,17 @@ enum Leftovers {
 
     private static let state = Mutex(State())
 
-    static func add(pid: pid_t) {
+    package static func add(pid: pid_t) {
         register()
         state.withLock { _ = $0.pids.insert(pid) }
     }
 
-    static func remove(pid: pid_t) {
+    package static func remove(pid: pid_t) {
         state.withLock { _ = $0.pids.remove(pid) }
     }
 
     /// A new folder of this process; it goes when the process ends, or with `remove(folder:)`.
-    static func newFolder() throws(TestSupportError) -> String {
+    package static func newFolder() throws(TestSupportError) -> String {
         register()
         // Short: the path of a unix socket has room for 107 bytes.
         var template = Array((NSTemporaryDirectory() + "/sendense-db-XXXXXX").utf8CString)
@@ -34,7 +34,7 @@ enum Leftovers {
         return folder
     }
 
-    static func remove(folder: String) {
+    package static func remove(folder: String) {
         state.withLock { _ = $0.folders.remove(folder) }
         try? FileManager.default.removeItem(atPath: folder)
     }

@@ -11,6 +11,8 @@ public final class PrivateMariaDB: Sendable {
     /// The log in for everything: root without a password, no database selected.
     public let settings: DatabaseSettings
     private let folder: String
+    private let data: String
+    private let variables: [String]
     private let arguments: [String]
     private let pid = Mutex<pid_t?>(nil)
     private let databaseCount = Atomic<Int>(0)
@@ -29,17 +31,23 @@ public final class PrivateMariaDB: Sendable {
     ///   - durable: whether a commit reaches the disk; without it commits are ten times faster, and the data
     ///     still survives a killed server, not a killed machine.
     ///   - options: more options of mariadbd.
+    ///   - environment: more variables of mariadbd's, such as TZ.
+    ///   - dataHome: the folder in which the data's own folder is made; nil for one beside the server's log.
     /// - Returns: the server, ready.
     /// - Throws: `TestSupportError` with the end of the server's log.
     public static func start(
         timeZone: String = "-03:00",
         durable: Bool = false,
-        options: [String] = []
+        options: [String] = [],
+        environment: [String: String] = [:],
+        dataHome: String? = nil
     ) throws -> PrivateMariaDB {
         let template = try readyTemplate()
         let folder = try Leftovers.newFolder()
+        let data = (dataHome ?? folder) + "/data"
         try Launcher.run(
-            ["cp", "-a", "--sparse=always", template, folder + "/data"],
+            // On a disk of the test's own, which may come to be full, the log's room is to be there beforehand.
+            ["cp", "-a", "--sparse=\(dataHome == nil ? "always" : "never")", template, data],
             logPath: folder + "/log"
         )
         var arguments = ["--default-time-zone=\(timeZone)"]
@@ -49,7 +57,12 @@ public final class PrivateMariaDB: Sendable {
                 "--innodb-flush-method=nosync",
             ]
         }
-        let server = PrivateMariaDB(folder: folder, arguments: arguments + options)
+        let server = PrivateMariaDB(
+            folder: folder,
+            data: data,
+            variables: environment.map { "\($0)=\($1)" },
+            arguments: arguments + options
+        )
         try server.launch()
         return server
     }
@@ -64,8 +77,10 @@ public final class PrivateMariaDB: Sendable {
         }
     }
 
-    private init(folder: String, arguments: [String]) {
+    private init(folder: String, data: String, variables: [String], arguments: [String]) {
         self.folder = folder
+        self.data = data
+        self.variables = variables
         self.arguments = arguments
         settings = DatabaseSettings(socketPath: folder + "/s", database: "", user: "root", password: "")
     }
@@ -129,11 +144,14 @@ public final class PrivateMariaDB: Sendable {
         try launch()
     }
 
+    /// The end of the server's log.
+    public var logTail: String { Launcher.logTail(logPath) }
+
     private func launch() throws {
         let started = try Launcher.start(
-            ["mariadbd", "--no-defaults"] + Self.userArguments
+            ["env"] + variables + ["mariadbd", "--no-defaults"] + Self.userArguments
                 + [
-                    "--datadir=\(folder)/data", "--socket=\(socketPath)", "--pid-file=\(folder)/pid",
+                    "--datadir=\(data)", "--socket=\(socketPath)", "--pid-file=\(folder)/pid",
                     "--tmpdir=\(folder)", "--skip-networking", "--skip-name-resolve",
                     "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
                 ] + arguments,

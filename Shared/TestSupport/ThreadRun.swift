@@ -15,6 +15,9 @@ public final class ThreadRun<Value: Sendable>: Sendable {
         }.start()
     }
 
+    /// Whether the closure has returned or thrown.
+    public var isOver: Bool { outcome.withLock { $0 != nil } }
+
     /// Waits for the end and returns what the closure returned, or throws what it threw.
     public func value() throws -> Value {
         ended.wait()

@@ -1,3 +1,4 @@
+import StackSupport
 import Database
 import Foundation
 import TestSupport
@@ -15,29 +16,9 @@ extension EndToEndTests {
         .timeLimit(.minutes(3))
     )
     struct DaylightTests {
-        enum Change: String, CaseIterable {
-            case forward, back
-        }
-
         private static let total: Int64 = 1_000_000
 
         private static var nowMilliseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
-
-        /// A zone three hours behind UTC in winter and two in summer, as TZ writes it.
-        private static func zone(changing change: Change, at second: Int64) -> String {
-            // The rule gives each change in the time before it.
-            let local = Date(
-                timeIntervalSince1970: TimeInterval(second - (change == .forward ? 3 : 2) * 3600)
-            )
-            var calendar = Calendar(identifier: .gregorian)
-            calendar.timeZone = .gmt
-            let parts = calendar.dateComponents([.hour, .minute, .second], from: local)
-            let day = (calendar.ordinality(of: .day, in: .year, for: local) ?? 1) - 1
-            let time = [parts.hour, parts.minute, parts.second].map { "\($0 ?? 0)" }.joined(separator: ":")
-            return change == .forward
-                ? "WIN3SUM2,\(day)/\(time),\((day + 30) % 365)/0"
-                : "WIN3SUM2,\((day + 335) % 365)/0,\(day)/\(time)"
-        }
 
         /// A job, and when it stops to report.
         private struct Reporting {
@@ -58,7 +39,11 @@ extension EndToEndTests {
             }
         }
 
-        private func jobs(_ hub: Hub, _ change: Change, at changeMilliseconds: Int64) throws -> [Reporting] {
+        private func jobs(
+            _ hub: Hub,
+            _ change: LocalTimeChange,
+            at changeMilliseconds: Int64
+        ) throws -> [Reporting] {
             let plans: [(name: String, generation: OldClient.Generation?, silentFrom: Int64)] = [
                 ("new", nil, .max), ("old", .withoutDisks, .max), ("newer", .withDisks, .max),
                 ("silent-before", nil, changeMilliseconds - 1200),
@@ -80,15 +65,15 @@ extension EndToEndTests {
             try connection.query("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())")[0].int(0)
         }
 
-        @Test(arguments: Change.allCases)
+        @Test(arguments: LocalTimeChange.allCases)
         func `a change of the local time moves no job, and silence is called out in time`(
-            change: Change
+            change: LocalTimeChange
         ) throws {
             let stack = try stack()
             let changeSecond = Self.nowMilliseconds / 1000 + 8
             let changeMilliseconds = changeSecond * 1000
             try stack.stop(.mariadb)
-            let zone = Self.zone(changing: change, at: changeSecond)
+            let zone = change.zone(at: changeSecond)
             try stack.start(.mariadb, variables: ["TZ": zone])
             let connection = try stack.connection()
             let hub = try Hub(stack)

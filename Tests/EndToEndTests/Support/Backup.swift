@@ -1,3 +1,4 @@
+import StackSupport
 import Foundation
 
 /// One backup by the real client: disk images, their targets, and the client's command line.

@@ -1,3 +1,4 @@
+import StackSupport
 import Database
 import Foundation
 import TestSupport

@@ -1,3 +1,4 @@
+import StackSupport
 import Glibc
 import Synchronization
 import TestSupport

@@ -1,3 +1,4 @@
+import StackSupport
 import Testing
 
 /// Gives a suite a stack of its own: up before its first test, down after its last.

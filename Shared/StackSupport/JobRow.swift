@@ -1,46 +1,46 @@
-import Database
+package import Database
 
 /// A job and its disks as one statement saw them.
-struct JobRow: Equatable {
-    struct Disk: Equatable {
-        var status: String
-        var bytes: Int64
-        var total: Int64
-        var percent: Double
-        var changeID: String?
+package struct JobRow: Equatable {
+    package struct Disk: Equatable {
+        package var status: String
+        package var bytes: Int64
+        package var total: Int64
+        package var percent: Double
+        package var changeID: String?
     }
 
-    var status: String
-    var phase: String
-    var bytes: Int64
-    var total: Int64
-    var speed: Int64?
-    var etaSeconds: Int64?
-    var percent: Double
-    var error: String?
-    var attempt: Int64
-    var seq: Int64
-    var isPresumed: Bool
-    var isEnded: Bool
+    package var status: String
+    package var phase: String
+    package var bytes: Int64
+    package var total: Int64
+    package var speed: Int64?
+    package var etaSeconds: Int64?
+    package var percent: Double
+    package var error: String?
+    package var attempt: Int64
+    package var seq: Int64
+    package var isPresumed: Bool
+    package var isEnded: Bool
     /// `last_telemetry_at`, in the server's zone.
-    var lastTelemetryAt: String?
+    package var lastTelemetryAt: String?
     /// Milliseconds since 1970 UTC.
-    var lastContact: Int64?
+    package var lastContact: Int64?
     /// The same by the database's clock, when the row was read.
-    var now: Int64
+    package var now: Int64
     /// Seconds since `last_telemetry_at`, as the guide's queries reckon.
-    var telemetryAge: Int64?
-    var disks: [Disk]
+    package var telemetryAge: Int64?
+    package var disks: [Disk]
 
     /// Milliseconds since the last contact.
-    var silence: Int64 { now - (lastContact ?? now) }
+    package var silence: Int64 { now - (lastContact ?? now) }
 
     /// The sum over the disks.
-    var diskBytes: Int64 { disks.reduce(0) { $0 + $1.bytes } }
+    package var diskBytes: Int64 { disks.reduce(0) { $0 + $1.bytes } }
 
     /// The row without its times and without how far the sequence was read: what must be the same however the
     /// messages came.
-    var settled: JobRow {
+    package var settled: JobRow {
         var row = self
         (row.lastTelemetryAt, row.lastContact, row.now, row.telemetryAge, row.seq) = (nil, nil, 0, nil, 0)
         return row
@@ -59,7 +59,7 @@ struct JobRow: Equatable {
         """
 
     /// Reads a job. nil if there is none.
-    init?(_ connection: Connection, job id: String) throws {
+    package init?(_ connection: Connection, job id: String) throws {
         let rows = try connection.prepare(Self.statement).query([.text(id)])
         guard let row = rows.first else { return nil }
         status = try row.text(0)
@@ -95,20 +95,20 @@ struct JobRow: Equatable {
 
 extension Connection {
     /// A job that has to be there.
-    func job(_ id: String) throws -> JobRow {
+    package func job(_ id: String) throws -> JobRow {
         guard let row = try JobRow(self, job: id) else { throw EndToEndError("there is no job \(id)") }
         return row
     }
 
     /// The job's history: the status that each event led to, and its cause.
-    func events(_ id: String) throws -> [String] {
+    package func events(_ id: String) throws -> [String] {
         try prepare("SELECT to_status, cause FROM job_events WHERE job_id = ? ORDER BY id")
             .query([.text(id)])
             .map { "\(try $0.text(0)) (\(try $0.text(1)))" }
     }
 
     /// When each status was reached, by the events: milliseconds since 1970 UTC.
-    func times(_ id: String, of status: String) throws -> [Int64] {
+    package func times(_ id: String, of status: String) throws -> [Int64] {
         try prepare("SELECT at_ms FROM job_events WHERE job_id = ? AND to_status = ? ORDER BY id")
             .query([.text(id), .text(status)])
             .map { try $0.int(0) }
@@ -118,7 +118,7 @@ extension Connection {
     ///
     /// - Throws: `EndToEndError` with the job as it was last, if it is not so within so many seconds.
     @discardableResult
-    func waitForJob(_ id: String, seconds: Double, _ condition: (JobRow) -> Bool) throws -> JobRow {
+    package func waitForJob(_ id: String, seconds: Double, _ condition: (JobRow) -> Bool) throws -> JobRow {
         var last: JobRow?
         let isSo = try eventually(seconds: seconds, everyMilliseconds: 20) {
             last = try JobRow(self, job: id)

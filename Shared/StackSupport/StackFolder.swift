@@ -3,11 +3,11 @@ import Glibc
 import Synchronization
 
 /// The stacks' folders; they go when the process ends, with all that runs in them.
-enum StackFolder {
+package enum StackFolder {
     private static let made = Mutex<[String: String]>([:])
 
     /// The folder of this name, made now if need be.
-    static func path(_ name: String) throws -> String {
+    package static func path(_ name: String) throws -> String {
         try made.withLock { made in
             if let path = made[name] { return path }
             // Short: the path of a unix socket has room for 107 bytes.

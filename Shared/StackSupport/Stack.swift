@@ -1,28 +1,27 @@
-import Database
+package import Database
 import Foundation
-import Glibc
+package import Glibc
 import Synchronization
-import Testing
 
 /// The real services, started by `./dev` in a folder of their own.
-final class Stack: Sendable {
+package final class Stack: Sendable {
     /// A service of the stack, named as `./dev` names it.
-    enum Service: String, CaseIterable {
+    package enum Service: String, CaseIterable {
         case mariadb, writer, ingest
         case staleDetector = "stale-detector"
 
         /// The name in `stack.env` of its process number.
-        var pidVariable: String {
+        package var pidVariable: String {
             "SENDENSE_PID_" + rawValue.uppercased().replacingOccurrences(of: "-", with: "_")
         }
     }
 
     /// The stack of the suite that is running.
-    @TaskLocal static var current: Stack?
+    @TaskLocal package static var current: Stack?
 
     /// Its folder. All stacks of this process with the same folder name use it, one after the other: the
     /// database stays from one to the next, as it does for a user.
-    let folder: String
+    package let folder: String
     private let environment: [String: String]
 
     /// Starts a stack, and waits until all of it is ready.
@@ -31,7 +30,7 @@ final class Stack: Sendable {
     ///   - settings: variables for `./dev up`, beside those that set it apart from other stacks.
     ///   - folderName: which of this process's folders it uses.
     /// - Throws: `EndToEndError` with what `./dev` said.
-    init(_ settings: [String: String] = [:], folderName: String = "own") throws {
+    package init(_ settings: [String: String] = [:], folderName: String = "own") throws {
         folder = try StackFolder.path(folderName)
         var environment = Self.cleanEnvironment
         environment["SENDENSE_STATE_DIR"] = folder
@@ -44,16 +43,18 @@ final class Stack: Sendable {
     }
 
     /// The options of the stack's MariaDB: never UTC, so that a confusion of zones shows.
-    static func mariaDBOptions(isDurable: Bool) -> String {
+    package static func mariaDBOptions(isDurable: Bool) -> String {
         "--default-time-zone=-03:00 --innodb-flush-log-at-trx-commit=\(isDurable ? 1 : 0)"
     }
 
     /// The repository, found from this file's place in it.
-    static let root = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
-        .replacingOccurrences(of: "//", with: "/")
+    package static let root = URL(fileURLWithPath: #filePath).pathComponents.dropLast(3).joined(
+        separator: "/"
+    )
+    .replacingOccurrences(of: "//", with: "/")
 
     /// Where the services' binaries are.
-    static let binaries =
+    package static let binaries =
         ProcessInfo.processInfo.environment["SENDENSE_BIN_DIR"] ?? root + "/.build/debug"
 
     /// This process's variables without those that speak of another stack or another server.
@@ -70,7 +71,7 @@ final class Stack: Sendable {
     ///
     /// - Throws: `EndToEndError` with its output if it fails.
     @discardableResult
-    func dev(
+    package func dev(
         _ arguments: String...,
         variables: [String: String] = [:],
         seconds: Int = 90
@@ -88,15 +89,15 @@ final class Stack: Sendable {
     }
 
     /// Starts one service, with further variables for it, and waits until it is ready.
-    func start(_ service: Service, variables: [String: String] = [:]) throws {
+    package func start(_ service: Service, variables: [String: String] = [:]) throws {
         try dev("start", "SERVICE=\(service.rawValue)", variables: variables)
     }
 
     /// Stops one service in order.
-    func stop(_ service: Service) throws { try dev("stop", "SERVICE=\(service.rawValue)") }
+    package func stop(_ service: Service) throws { try dev("stop", "SERVICE=\(service.rawValue)") }
 
     /// Kills one service without warning, and waits until it is gone.
-    func kill9(_ service: Service) throws {
+    package func kill9(_ service: Service) throws {
         guard let pid = try variables()[service.pidVariable].flatMap({ pid_t($0) }) else {
             throw EndToEndError("stack.env does not name \(service.pidVariable)")
         }
@@ -107,7 +108,7 @@ final class Stack: Sendable {
     }
 
     /// Runs a script of commands as a user does after `. stack.env`.
-    func shell(
+    package func shell(
         _ script: String,
         variables: [String: String] = [:],
         seconds: Int = 60
@@ -121,20 +122,20 @@ final class Stack: Sendable {
     }
 
     /// Starts a program of the stack's that the test holds itself.
-    func launch(_ arguments: [String], variables: [String: String]) throws -> Command {
+    package func launch(_ arguments: [String], variables: [String: String]) throws -> Command {
         try Command(arguments, environment: environment.merging(variables) { $1 }, folder: folder)
     }
 
     // MARK: - What it says of itself
 
     /// The variables of `stack.env`.
-    func variables() throws -> [String: String] { try Self.exports("\(folder)/stack.env") }
+    package func variables() throws -> [String: String] { try Self.exports("\(folder)/stack.env") }
 
     /// The services' settings, as they were saved at the start.
-    func settings() throws -> [String: String] { try Self.exports("\(folder)/run/settings") }
+    package func settings() throws -> [String: String] { try Self.exports("\(folder)/run/settings") }
 
     /// The port at which ingest listens.
-    func ingestPort() throws -> Int {
+    package func ingestPort() throws -> Int {
         guard
             let port = try settings()["SENDENSE_INGEST_LISTEN"]?.split(separator: ":").last.flatMap({
                 Int($0)
@@ -144,7 +145,7 @@ final class Stack: Sendable {
     }
 
     /// A login of the test's own, as the services' user.
-    func connection() throws -> Connection {
+    package func connection() throws -> Connection {
         let settings = DatabaseSettings(
             socketPath: try variables()["SENDENSE_MARIADB_SOCKET"],
             database: "migratekit_oma",
@@ -155,13 +156,13 @@ final class Stack: Sendable {
     }
 
     /// A service's log.
-    func log(_ service: Service) -> String {
+    package func log(_ service: Service) -> String {
         let data = FileManager.default.contents(atPath: "\(folder)/logs/\(service.rawValue).log") ?? Data()
         return String(decoding: data, as: UTF8.self)
     }
 
     /// The ends of all logs, for a failure's message.
-    var logTails: String {
+    package var logTails: String {
         Service.allCases.map { service in
             let lines = log(service).split(separator: "\n").suffix(12).joined(separator: "\n    ")
             return "  the end of \(service.rawValue)'s log:\n    \(lines)"
@@ -169,7 +170,7 @@ final class Stack: Sendable {
     }
 
     /// The processes of this stack, also those that no file names any more.
-    func processes() -> [pid_t] {
+    package func processes() -> [pid_t] {
         let mark = Data("SENDENSE_STACK=\(folder)".utf8)
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.compactMap { pid_t($0) }.filter { pid in

@@ -2,16 +2,16 @@ import Foundation
 import Glibc
 
 /// What a server answered.
-struct HTTPReply: Sendable {
-    var status: Int
+package struct HTTPReply: Sendable {
+    package var status: Int
     /// By lower-case name.
-    var headers: [String: String]
-    var body: [UInt8]
+    package var headers: [String: String]
+    package var body: [UInt8]
 
-    var text: String { String(decoding: body, as: UTF8.self) }
+    package var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body as a JSON object.
-    func object() throws -> [String: Any] {
+    package func object() throws -> [String: Any] {
         guard let object = try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any] else {
             throw EndToEndError("no JSON object: \(text)")
         }
@@ -19,15 +19,15 @@ struct HTTPReply: Sendable {
     }
 }
 
-/// One TCP connection to a server on this machine, spoken to in plain bytes.
-final class HTTPConnection {
+/// One TCP connection to a server, spoken to in plain bytes.
+package final class HTTPConnection {
     private let socket: Int32
     private var received: [UInt8] = []
 
     /// Connects; one read or write may take as long as the timeout.
     ///
     /// - Throws: `EndToEndError` with the errno where nobody listens.
-    init(port: Int, timeoutSeconds: Int = 10) throws {
+    package init(host: String = "127.0.0.1", port: Int, timeoutSeconds: Int = 10) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw EndToEndError("socket: errno \(errno)") }
         var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
@@ -37,7 +37,10 @@ final class HTTPConnection {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        guard unsafe inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
+            close(socket)
+            throw EndToEndError("\(host) is no IPv4 address")
+        }
         let length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = unsafe withUnsafePointer(to: &address) { address in
             unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -47,14 +50,14 @@ final class HTTPConnection {
         guard code == 0 else {
             let number = errno
             close(socket)
-            throw EndToEndError("connect to port \(port): errno \(number)")
+            throw EndToEndError("connect to \(host), port \(port): errno \(number)")
         }
     }
 
     deinit { close(socket) }
 
     /// A port of this machine that nobody listens on now.
-    static func freePort() throws -> Int {
+    package static func freePort() throws -> Int {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
@@ -71,7 +74,7 @@ final class HTTPConnection {
     }
 
     /// Sends bytes as they are.
-    func send(_ text: String) throws {
+    package func send(_ text: String) throws {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
@@ -83,7 +86,7 @@ final class HTTPConnection {
     }
 
     /// Sends a request, and waits for its answer.
-    func request(_ method: String, _ path: String, body: String = "") throws -> HTTPReply {
+    package func request(_ method: String, _ path: String, body: String = "") throws -> HTTPReply {
         try send(
             "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
@@ -94,7 +97,7 @@ final class HTTPConnection {
     /// The next answer.
     ///
     /// - Throws: `EndToEndError` if the connection ends, or nothing comes for the timeout.
-    func receive() throws -> HTTPReply {
+    package func receive() throws -> HTTPReply {
         while true {
             if let reply = try takeReply() { return reply }
             guard try read() else { throw EndToEndError("the server closed the connection") }
@@ -102,7 +105,7 @@ final class HTTPConnection {
     }
 
     /// Whether the server closes the connection within the timeout; what it says before is thrown away.
-    func isClosedByServer() -> Bool {
+    package func isClosedByServer() -> Bool {
         do {
             while try read() {}
             return true
@@ -122,10 +125,17 @@ final class HTTPConnection {
         return count > 0
     }
 
+    /// Where the empty line begins that ends the headers.
+    private var endOfHead: Int? {
+        let (carriageReturn, lineFeed) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+        return received.indices.dropLast(3).first { index in
+            received[index] == carriageReturn && received[index + 1] == lineFeed
+                && received[index + 2] == carriageReturn && received[index + 3] == lineFeed
+        }
+    }
+
     private func takeReply() throws -> HTTPReply? {
-        guard
-            let end = received.indices.first(where: { received[$0...].starts(with: Array("\r\n\r\n".utf8)) })
-        else { return nil }
+        guard let end = endOfHead else { return nil }
         let lines = String(decoding: received[..<end], as: UTF8.self).split(separator: "\r\n")
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {

@@ -1,25 +1,25 @@
 import Foundation
-import Glibc
+package import Glibc
 import Synchronization
 
 /// A program at work beside the test, its output in files. It is killed when nobody holds it any more.
 ///
 /// Foundation's `Process` is no good for what starts daemons: it takes a program for running as long as any
 /// of its descendants holds a socket of its, and hands on a signal mask with SIGTERM blocked.
-final class Command: Sendable {
+package final class Command: Sendable {
     /// What a program left behind.
-    struct Output: Sendable, CustomStringConvertible {
+    package struct Output: Sendable, CustomStringConvertible {
         /// As the shell has it: 128 and more is a signal.
-        var status: Int32
-        var text: String
-        var errorText: String
+        package var status: Int32
+        package var text: String
+        package var errorText: String
 
-        var description: String { "exit \(status)\n\(text)\n\(errorText)" }
+        package var description: String { "exit \(status)\n\(text)\n\(errorText)" }
     }
 
     private static let counter = Atomic<Int>(0)
 
-    let pid: pid_t
+    package let pid: pid_t
     private let name: String
     private let outputPath: String
     private let errorPath: String
@@ -32,7 +32,7 @@ final class Command: Sendable {
     ///   - environment: all of its variables.
     ///   - folder: where its output is kept.
     /// - Throws: `EndToEndError` with the errno.
-    init(_ arguments: [String], environment: [String: String], folder: String) throws {
+    package init(_ arguments: [String], environment: [String: String], folder: String) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         name = arguments.joined(separator: " ")
         outputPath = "\(folder)/command-\(number).out"
@@ -48,7 +48,7 @@ final class Command: Sendable {
     /// Runs a program to its end.
     ///
     /// - Throws: `EndToEndError` with its output if it takes longer than so many seconds; it is killed then.
-    static func run(
+    package static func run(
         _ arguments: [String],
         environment: [String: String],
         folder: String,
@@ -58,7 +58,7 @@ final class Command: Sendable {
     }
 
     /// Whether it has not ended yet.
-    var isRunning: Bool {
+    package var isRunning: Bool {
         status.withLock { status in
             guard status == nil else { return false }
             var raw: Int32 = 0
@@ -70,12 +70,12 @@ final class Command: Sendable {
     }
 
     /// What it has written to standard output up to now.
-    var text: String { Self.content(outputPath) }
+    package var text: String { Self.content(outputPath) }
 
     /// Waits for the end.
     ///
     /// - Throws: `EndToEndError` with its output if it takes longer than so many seconds; it is killed then.
-    func wait(seconds: Int) throws -> Output {
+    package func wait(seconds: Int) throws -> Output {
         let hasEnded = eventually(seconds: Double(seconds), everyMilliseconds: 5) { !isRunning }
         guard hasEnded, let status = status.withLock({ $0 }) else {
             kill9()
@@ -85,14 +85,14 @@ final class Command: Sendable {
     }
 
     /// Kills it without warning, and waits until it is gone.
-    func kill9() {
+    package func kill9() {
         guard isRunning else { return }
         kill(pid, SIGKILL)
         _ = eventually(seconds: 10, everyMilliseconds: 2) { !isRunning }
     }
 
     /// Asks it to end.
-    func terminate() { kill(pid, SIGTERM) }
+    package func terminate() { kill(pid, SIGTERM) }
 
     private static func content(_ path: String) -> String {
         (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
@@ -140,10 +140,10 @@ final class Command: Sendable {
 }
 
 /// Why a test could not go on.
-struct EndToEndError: Error, CustomStringConvertible {
-    let description: String
+package struct EndToEndError: Error, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }
@@ -151,7 +151,7 @@ struct EndToEndError: Error, CustomStringConvertible {
 /// Waits until something is so, looking every so often.
 ///
 /// - Returns: false if it was not within the time.
-func eventually(
+package func eventually(
     seconds: Double,
     everyMilliseconds: UInt32 = 50,
     _ condition: () throws -> Bool
@@ -165,4 +165,4 @@ func eventually(
 }
 
 /// Lets time pass.
-func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }

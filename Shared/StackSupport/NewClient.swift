@@ -1,12 +1,17 @@
-import TestSupport
+package import TestSupport
 
 /// A backup as our own client tells it, as a list of requests.
-struct NewClient {
-    let job: String
-    let totals: [Int64]
+package struct NewClient {
+    package let job: String
+    package let totals: [Int64]
+
+    package init(job: String, totals: [Int64]) {
+        self.job = job
+        self.totals = totals
+    }
 
     /// All requests behind the registration, in the order in which they are sent: both disks move at once.
-    func backup(steps: Int = 3) -> [ClientRequest] {
+    package func backup(steps: Int = 3) -> [ClientRequest] {
         var seq = 0
         func telemetry(_ step: Int, phase: String = "transferring") -> ClientRequest {
             seq += 1

@@ -1,20 +1,38 @@
 import Foundation
-import TestSupport
+package import TestSupport
 
 /// The telemetry API, spoken to as a client does: one connection for each request.
-struct Hub {
+package struct Hub {
     /// One telemetry message; bytes and totals by disk.
-    struct Message {
-        var job: String
-        var attempt = 1
-        var seq: Int
-        var bytes: [Int64]
-        var totals: [Int64]
-        var status = "running"
-        var phase = "transferring"
+    package struct Message {
+        package var job: String
+        package var attempt: Int
+        package var seq: Int
+        package var bytes: [Int64]
+        package var totals: [Int64]
+        package var status: String
+        package var phase: String
+
+        package init(
+            job: String,
+            attempt: Int = 1,
+            seq: Int,
+            bytes: [Int64],
+            totals: [Int64],
+            status: String = "running",
+            phase: String = "transferring"
+        ) {
+            self.job = job
+            self.attempt = attempt
+            self.seq = seq
+            self.bytes = bytes
+            self.totals = totals
+            self.status = status
+            self.phase = phase
+        }
 
         /// As JSON.
-        var text: String {
+        package var text: String {
             let disks = zip(bytes, totals).enumerated().map { index, disk in
                 """
                 {"disk_index":\(index),"bytes_transferred":\(disk.0),"total_bytes":\(disk.1),\
@@ -31,19 +49,23 @@ struct Hub {
         }
     }
 
-    let port: Int
+    package let port: Int
 
-    init(_ stack: Stack) throws { port = try stack.ingestPort() }
+    package init(port: Int) { self.port = port }
 
-    func get(_ path: String) throws -> HTTPReply { try HTTPConnection(port: port).request("GET", path) }
+    package init(_ stack: Stack) throws { port = try stack.ingestPort() }
 
-    func post(_ path: String, _ body: String) throws -> HTTPReply {
+    package func get(_ path: String) throws -> HTTPReply {
+        try HTTPConnection(port: port).request("GET", path)
+    }
+
+    package func post(_ path: String, _ body: String) throws -> HTTPReply {
         try HTTPConnection(port: port).request("POST", path, body: body)
     }
 
     /// Registers a job with disks of these sizes, and with values for the columns that an adopted database
     /// demands.
-    func register(
+    package func register(
         _ job: String,
         vm: String,
         type: String = "full",
@@ -62,16 +84,16 @@ struct Hub {
         )
     }
 
-    func telemetry(_ message: Message) throws -> HTTPReply {
+    package func telemetry(_ message: Message) throws -> HTTPReply {
         try post("/api/v1/telemetry/backup/\(message.job)", message.text)
     }
 
     /// Posts a client's request.
     @discardableResult
-    func send(_ request: ClientRequest) throws -> HTTPReply { try post(request.path, request.body) }
+    package func send(_ request: ClientRequest) throws -> HTTPReply { try post(request.path, request.body) }
 
     /// Says that a disk is done, as an old client does: its bytes are always 0.
-    func complete(_ job: String, disk: Int) throws -> HTTPReply {
+    package func complete(_ job: String, disk: Int) throws -> HTTPReply {
         try post(
             "/api/v1/backups/\(job)/complete",
             #"{"change_id":"52 66 8c 2d/\#(disk)","disk_id":\#(disk),"bytes_transferred":0}"#

@@ -1,0 +1,11 @@
+/// What the comparison found.
+struct Findings: Sendable {
+    var lost: [String] = []
+    var wrong: [String] = []
+    var falseMarks: [String] = []
+    var notes: [String] = []
+    /// Messages answered 202 that went with a file that the lab damaged.
+    var damagedCount = 0
+
+    var isClean: Bool { lost.isEmpty && wrong.isEmpty && falseMarks.isEmpty }
+}

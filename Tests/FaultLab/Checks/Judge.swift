@@ -1,0 +1,85 @@
+import Database
+import JobModel
+import StackSupport
+import TestSupport
+
+/// Compares what clients were told with what is stored.
+struct Judge {
+    let connection: Connection
+    /// Messages answered 202 may be gone, because the lab damaged the file they were in.
+    var mayMissKept = false
+
+    /// Judges a job's row and its events.
+    func judge(_ ledger: Ledger, into findings: inout Findings) throws {
+        let stored = try StoredJob(connection, job: ledger.job)
+        let exact = try Expectation(ledger)
+        if let contradiction = exact.contradiction, !mayMissKept {
+            return findings.wrong.append("\(ledger.job): \(contradiction)")
+        }
+        if exact.contradiction == nil, isOneOf(exact.possible, stored, &findings, ledger.job) { return }
+        if mayMissKept {
+            let damaged = try Expectation(ledger, mayMiss: true)
+            if damaged.contradiction == nil, isOneOf(damaged.possible, stored, &findings, ledger.job) {
+                findings.damagedCount += 1
+                return
+            }
+        }
+        let line = "\(ledger.job): \(difference(exact.possible, stored)); \(Self.last(ledger))"
+        if isLoss(ledger, stored) { findings.lost.append(line) } else { findings.wrong.append(line) }
+    }
+
+    private func isOneOf(
+        _ possible: [Expectation.Possible],
+        _ stored: StoredJob,
+        _ findings: inout Findings,
+        _ job: String
+    ) -> Bool {
+        let fitting = possible.filter { one in
+            guard let expected = one.job else { return stored.row == nil }
+            return stored.row != nil && stored.difference(from: expected) == nil
+        }
+        guard !fitting.isEmpty else { return false }
+        let events = stored.events.filter { !$0.isMark && !$0.isReturn }.map(\.text)
+        if !fitting.contains(where: { $0.events == events }) {
+            findings.wrong.append("\(job): its events are \(events), by the rules \(fitting[0].events)")
+        }
+        return true
+    }
+
+    private func difference(_ possible: [Expectation.Possible], _ stored: StoredJob) -> String {
+        let texts = possible.map { one in
+            one.job.map { stored.difference(from: $0) ?? "" } ?? "there should be no row"
+        }
+        let shortest = texts.min { $0.count < $1.count } ?? "nothing is possible"
+        return texts.count > 1 ? "\(shortest) (the nearest of \(texts.count) possibilities)" : shortest
+    }
+
+    /// Whether something acknowledged has left no trace; else the row is wrong in another way.
+    private func isLoss(_ ledger: Ledger, _ stored: StoredJob) -> Bool {
+        let acknowledged = ledger.entries.filter { $0.fate == .taken || $0.fate == .kept }
+        guard let row = stored.row else { return !acknowledged.isEmpty }
+        let messages = acknowledged.compactMap { try? Expectation.message($0.request) }
+        for message in messages {
+            switch message {
+            case .report(let report):
+                if let seq = report.seq, row.seq < seq { return true }
+                let told = report.disks.isEmpty ? report.bytes : report.disks.reduce(0) { $0 + $1.bytes }
+                if row.bytes < told { return true }
+                if report.status == .failed, row.status != "failed" { return true }
+            case .completion(let completion):
+                let index = Int(completion.diskIndex)
+                guard row.disks.indices.contains(index) else { return true }
+                if row.disks[index].changeID != completion.changeID { return true }
+                if row.disks[index].status != "completed" { return true }
+            case .registration, .cancel:
+                break
+            }
+        }
+        return false
+    }
+
+    private static func last(_ ledger: Ledger) -> String {
+        let texts = ledger.entries.suffix(4).map { "\($0.fate): \($0.request.body.prefix(170))" }
+        return "its last messages: \(texts.joined(separator: " | "))"
+    }
+}

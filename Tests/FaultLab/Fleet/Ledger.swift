@@ -1,0 +1,80 @@
+import StackSupport
+import Synchronization
+import TestSupport
+
+/// What one job's client sent, and what it was told: what the rows are judged by.
+final class Ledger: Sendable {
+    /// What became of a request, as its client knows it.
+    enum Fate: Equatable, Sendable {
+        /// 200 or 201: committed.
+        case taken
+        /// 202: on the ingest's disk.
+        case kept
+        /// 503 or no answer, and never repeated: it may be stored or not.
+        case unknown
+        /// Any other status, with its body.
+        case refused(Int, String)
+    }
+
+    struct Entry: Sendable {
+        var request: ClientRequest
+        var fate: Fate
+    }
+
+    /// A stretch of time, in milliseconds since 1970 UTC, in which the client spoke at least every 300 ms.
+    struct Stretch: Sendable {
+        var begin: Int64
+        var end: Int64
+    }
+
+    private struct State {
+        var entries: [Entry] = []
+        var tries: [Stretch] = []
+        var tryCount = 0
+        /// When its client died without a word.
+        var died: Int64?
+    }
+
+    private static let gapMilliseconds: Int64 = 300
+
+    let job: String
+    /// A client with `seq` repeats a request until it is acknowledged; an old one never does.
+    let isNew: Bool
+    private let state = Mutex(State())
+
+    init(job: String, isNew: Bool) {
+        self.job = job
+        self.isNew = isNew
+    }
+
+    /// The requests in the order in which they were sent, each once.
+    var entries: [Entry] { state.withLock { $0.entries } }
+
+    var tries: [Stretch] { state.withLock { $0.tries } }
+
+    var died: Int64? { state.withLock { $0.died } }
+
+    /// The requests that were answered 200, 201 or 202.
+    var acknowledgedCount: Int {
+        state.withLock { $0.entries.count { $0.fate == .taken || $0.fate == .kept } }
+    }
+
+    /// Notes a request and what became of it.
+    func note(_ request: ClientRequest, _ fate: Fate) {
+        state.withLock { $0.entries.append(Entry(request: request, fate: fate)) }
+    }
+
+    /// Notes that the client spoke, or tried to, for so long.
+    func noteTry(from begin: Int64, to end: Int64) {
+        state.withLock { state in
+            state.tryCount += 1
+            guard let last = state.tries.last, begin - last.end <= Self.gapMilliseconds else {
+                return state.tries.append(Stretch(begin: begin, end: end))
+            }
+            state.tries[state.tries.count - 1].end = max(last.end, end)
+        }
+    }
+
+    /// Notes that the client is no more.
+    func noteDeath(at time: Int64) { state.withLock { $0.died = time } }
+}

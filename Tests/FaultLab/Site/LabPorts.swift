@@ -1,0 +1,37 @@
+import Glibc
+import StackSupport
+import Synchronization
+
+/// Ports of this machine for the lab's services.
+///
+/// Below the range from which the kernel takes the ports of outgoing connections: there a client that keeps
+/// calling a service which is down may get that very port for its own end, and talks to itself.
+enum LabPorts {
+    private static let range = 20_000..<32_000
+    private static let next = Mutex(range.lowerBound + Int(getpid()) % range.count)
+
+    static func take() throws -> Int {
+        try next.withLock { next in
+            for _ in range {
+                next = next + 1 < range.upperBound ? next + 1 : range.lowerBound
+                if isFree(next) { return next }
+            }
+            throw EndToEndError("no port from \(range.lowerBound) to \(range.upperBound - 1) is free")
+        }
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return unsafe withUnsafePointer(to: &address) { address in
+            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(socket, $0, length) == 0
+            }
+        }
+    }
+}
