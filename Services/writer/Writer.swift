@@ -13,10 +13,10 @@ enum Writer {
             summary: "Stores telemetry in MariaDB, and answers once it is committed.",
             subcommands: MigrationOptions.subcommands,
             settings: WriterSettings.declared + MigrationOptions.declared
-        ) { runner, subcommand in
+        ) { runner, call in
             let settings = try WriterSettings(runner.settings)
-            if let subcommand {
-                let options = try MigrationOptions(runner.settings, isDown: subcommand == "unmigrate")
+            if let call {
+                let options = try MigrationOptions(runner.settings, isDown: call.name == "unmigrate")
                 try await Migration.run(settings.database, options, logger: runner.logger)
             } else {
                 try await runner.run(try build(settings, runner))
