@@ -291,4 +291,34 @@ import Threading
             #expect(text.contains("no bytes were ever told (2):"))
         }
     }
+
+    @Test func `an end within the hour that daylight saving repeats is mended to its instant`() throws {
+        try AuditBench.run(.ours) { bench in
+            try bench.sendOneOfEachKind()
+            let change: Int64 = 1_761_440_400
+            // A zone whose clocks go back at that instant, made by hand: the machine may have none.
+            try bench.connection.execute("INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N')")
+            let zone = try bench.int("SELECT LAST_INSERT_ID()")
+            for statement in [
+                "INSERT INTO mysql.time_zone_name VALUES ('Test/Audit', \(zone))",
+                """
+                INSERT INTO mysql.time_zone_transition_type VALUES (\(zone), 0, -7200, 1, 'S'), \
+                (\(zone), 1, -10800, 0, 'W')
+                """,
+                "INSERT INTO mysql.time_zone_transition VALUES (\(zone), 0, 0), (\(zone), \(change), 1)",
+                "SET time_zone = 'Test/Audit'",
+            ] { try bench.connection.execute(statement) }
+            let offsets = "SELECT FROM_UNIXTIME(\(change) - 1800) = FROM_UNIXTIME(\(change) + 1800)"
+            #expect(try bench.int(offsets) == 1)
+            for end in [change - 1800, change + 1800] {
+                try bench.connection.execute("UPDATE backup_jobs SET completed_at = NULL WHERE id = 'done'")
+                try bench.connection.execute(
+                    "UPDATE job_events SET at_ms = \(end)999 WHERE job_id = 'done' AND to_status = 'completed'"
+                )
+                #expect(try bench.audit(isRepair: true).sum.mended == 1)
+                let stored = "SELECT UNIX_TIMESTAMP(completed_at) FROM backup_jobs WHERE id = 'done'"
+                #expect(try bench.int(stored) == end)
+            }
+        }
+    }
 }
