@@ -106,7 +106,7 @@ let package = Package(
             ]
         ),
         shared("DatabaseKit", ["Database", "ServiceKit", "Threading", logging]),
-        shared("TestSupport", ["Database"]),
+        shared("TestSupport", ["Database", "JobModel", "TelemetryContract"]),
 
         // Services never import one another.
         service(
