@@ -17,6 +17,8 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     private var state = State.idle
+    /// An answer is being written, within which the next request may come and be answered.
+    private var isWriting = false
     private let limits: DoorLimits
     private let pace: Pace
     private let serve: Serve
@@ -83,7 +85,9 @@ final class DoorHandler: ChannelInboundHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         serve(request) { response in
-            if eventLoop.inEventLoop {
+            // Requests that came at once are handed on within the writing of the answer before: were they also
+            // answered within it, each would take its share of the stack.
+            if eventLoop.inEventLoop, !bound.value.0.isWriting {
                 bound.value.0.answer(response, bound.value.1)
             } else {
                 eventLoop.execute { bound.value.0.answer(response, bound.value.1) }
@@ -114,6 +118,8 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     private func write(_ response: DoorResponse, keepAlive: Bool, _ context: ChannelHandlerContext) {
+        isWriting = true
+        defer { isWriting = false }
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: response.contentType)
         headers.add(name: "content-length", value: "\(response.body.count)")
