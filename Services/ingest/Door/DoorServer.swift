@@ -82,7 +82,8 @@ extension ChannelPipeline.SynchronousOperations {
     func addDoor(limits: DoorLimits, serve: @escaping DoorHandler.Serve) throws {
         let pace = Pace(limits: limits, eventLoop: eventLoop)
         try addHandler(pace)
-        try configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
+        // The handler answers bytes that are no HTTP itself: as a problem document, and once.
+        try configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
         try addHandler(DoorHandler(limits: limits, pace: pace, serve: serve))
     }
 }
