@@ -47,11 +47,12 @@ fuzz_build() {
     FUZZ_RUNNER=$(SENDENSE_FUZZ=1 swift build "${flags[@]}" --show-bin-path)/FuzzRunner
 }
 
-# fuzz_runner TARGET ARGUMENT...: the instrumented program. Swift's own crash handler hangs under the sanitizers.
+# fuzz_runner TARGET ARGUMENT...: the instrumented program. Swift's own crash handler hangs under the sanitizers; to
+# note where each piece of memory came from takes a tenth of the time.
 fuzz_runner() {
     local target=$1
     shift
-    supervise env SENDENSE_FUZZ_TARGET="$target" SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 \
+    supervise env SENDENSE_FUZZ_TARGET="$target" SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0:malloc_context_size=2 \
         "$FUZZ_RUNNER" -max_len="$FUZZ_BYTES_MAX" -timeout=10 -rss_limit_mb=2048 "$@"
 }
 
