@@ -4,9 +4,9 @@ COMMANDS := help demo up down start stop status test lint fuzz build proto insta
 .PHONY: $(COMMANDS)
 help:
 
-# ARGS is for `make test ARGS='--filter Wire'`.
+# ARGS is for `make test ARGS='--filter Wire'`. SECONDS as a variable bash would take for its own.
 $(COMMANDS):
-	@./dev $@ $(ARGS)
+	@./dev $@ $(if $(SECONDS),SECONDS='$(SECONDS)') $(ARGS)
 
 # An unknown name, so that ./dev can say what was probably meant.
 .DEFAULT:
