@@ -5,12 +5,10 @@ internal import TelemetryContract
 /// Foundation's JSONDecoder beside our decoder: it shares no code with our reader.
 ///
 /// What Foundation cannot parse we have to refuse as malformed; what it can parse we have to parse too, and
-/// decode to
-/// the same values. The exceptions are where we are stricter on purpose: a name that occurs twice, a comma
-/// before a
-/// closing brace or bracket, a byte order mark, other encodings than UTF-8, the limits on depth, members,
-/// elements and
-/// string length; and where Foundation's Decimal ends: beyond 10^127, and behind 38 digits.
+/// decode to the same values. The exceptions are where we are stricter on purpose: a name that occurs
+/// twice, a comma before a closing brace or bracket, a byte order mark, other encodings than UTF-8, the
+/// limits on depth, members, elements and string length; and where Foundation's Decimal ends: beyond
+/// 10^127, and behind 38 digits.
 public struct ContractOracle {
     /// How the two readings compare.
     public enum Finding: Equatable, Sendable {

@@ -62,8 +62,7 @@ public enum JSONTree: Decodable, Equatable, Sendable {
     }
 
     /// What a JSON Pointer (RFC 6901) names in the tree: a value, or a member that is missing in an object
-    /// that is
-    /// there. nil if it is no pointer or names neither.
+    /// that is there. nil if it is no pointer or names neither.
     public func find(pointer: String) -> Place? {
         if pointer.isEmpty { return .value(self) }
         guard pointer.hasPrefix("/") else { return nil }

@@ -6,8 +6,7 @@ import TestSupport
 /// The decoder of the JSON bodies over hostile bytes, with Foundation as the oracle.
 ///
 /// An input is a letter for the kind of body (`r`eport, `c`ompletion, re`g`istration, cancel `x`) and the
-/// body. A body
-/// alone is a report's.
+/// body. A body alone is a report's.
 enum TelemetryTarget {
     static func check(_ input: [UInt8]) throws {
         guard let jobID = JobID("backup-pgtest1-1760099999") else { return }

@@ -3,12 +3,10 @@ import JobModel
 @testable import Wire
 
 /// The wire over hostile bytes: they are read or refused, what was read survives another trip, and a
-/// message that
-/// is not whole is refused.
+/// message that is not whole is refused.
 ///
 /// An input is a frame; or `E` and the body of envelopes, `A` and the body of answers, so that mutations
-/// need not
-/// keep the header's length right.
+/// need not keep the header's length right.
 enum WireTarget {
     static func check(_ input: [UInt8]) throws {
         switch input.first {

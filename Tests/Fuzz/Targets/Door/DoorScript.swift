@@ -1,6 +1,5 @@
 /// What happens on one connection, read from an input: HTTP bytes as they are, so that a corpus file can be
-/// read
-/// and written by hand, with `0xFF` and a letter between them for all else.
+/// read and written by hand, with `0xFF` and a letter between them for all else.
 struct DoorScript {
     enum Step: Equatable {
         /// The client sends these bytes; they arrive together.

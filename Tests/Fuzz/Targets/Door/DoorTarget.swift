@@ -1,6 +1,5 @@
 /// The door over hostile bytes: it never stops, answers each request at most once and in order, in whole
-/// HTTP with
-/// JSON bodies, refuses what is beyond its limits, and is done with a connection after a refusal.
+/// HTTP with JSON bodies, refuses what is beyond its limits, and is done with a connection after a refusal.
 enum DoorTarget {
     private static let statuses: Set<Int> = [200, 201, 400, 404, 405, 409, 422, 503]
     private static let refusals: Set<Int> = [400, 413, 414, 431]

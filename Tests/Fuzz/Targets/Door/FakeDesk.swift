@@ -2,8 +2,7 @@ import JobModel
 import Synchronization
 
 /// Stands where the publisher does, and keeps the account of requests. Only the event loop's thread is at
-/// it; the
-/// lock is for the compiler.
+/// it; the lock is for the compiler.
 final class FakeDesk: Sendable {
     private struct State {
         var pace = DoorScript.Pace.atOnce
@@ -57,6 +56,7 @@ final class FakeDesk: Sendable {
         oldest?()
     }
 
-    /// Those that still wait are never answered; their replies know the desk, which would keep both for ever.
+    /// Those that still wait are never answered; their replies know the desk, which would keep both for
+    /// ever.
     func forget() { state.withLock { $0.waiting = [] } }
 }

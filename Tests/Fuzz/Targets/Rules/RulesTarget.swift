@@ -1,8 +1,7 @@
 import JobModel
 
 /// The rules over any sequence of messages for one job: what `docs/architecture.md` promises of a row holds
-/// after
-/// each of them.
+/// after each of them.
 enum RulesTarget {
     static func check(_ input: [UInt8]) throws {
         guard let id = JobID("backup-vm-1760000000") else { return }
