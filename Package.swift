@@ -16,8 +16,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// `./dev fuzz` sets it, for a build of its own. The runner has to link the ingest's code, which SwiftPM
-/// allows only
-/// for a library, so that there `Ingest` is one; its entry point must then not be called `main`.
+/// allows only for a library, so that there `Ingest` is one; its entry point must then not be called `main`.
 let isFuzzing = Context.environment["SENDENSE_FUZZ"] == "1"
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -72,9 +71,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     )
 }
 
-/// The bodies of the fuzz targets are compiled twice: here into tests that replay the corpus, and by `./dev
-/// fuzz` into
-/// the runner for libFuzzer.
+/// The bodies of the fuzz targets are compiled twice: here into tests that replay the corpus, and by
+/// `./dev fuzz` into the runner for libFuzzer.
 func fuzz() -> [Target] {
     let dependencies: [Target.Dependency] = [
         "Ingest", "JobModel", "ServiceKit", "TelemetryContract", "TestSupport", "Wire", nioCore, nioEmbedded,

@@ -52,6 +52,12 @@ struct MessageReader {
 
     private mutating func maybeCount() -> Int64? { flag() ? count() : nil }
 
+    /// One of the first, or the last.
+    private mutating func attempt() -> Int64 {
+        let byte = byte()
+        return byte == 0xFF ? Registration.attemptMax : Int64(byte % 4) + 1
+    }
+
     /// Numbers of disks fit together, as the decoder sees to.
     private mutating func fitting(_ count: Int) -> [Int64] {
         let numbers = (0..<count).map { _ in self.count() }
@@ -70,7 +76,7 @@ struct MessageReader {
                 RegisteredDisk(index: Int32(disk), total: flag() ? totals[disk] : nil)
             },
             announcesTelemetry: flag(),
-            attempt: flag() ? Int64(byte() % 4) + 1 : nil
+            attempt: flag() ? self.attempt() : nil
         )
     }
 
@@ -80,7 +86,7 @@ struct MessageReader {
             diskIndex: Int32(byte() % 5),
             changeID: pick(["52 66/5440", "52 66/5441"]),
             bytes: count(),
-            attempt: flag() ? Int64(byte() % 4) + 1 : nil
+            attempt: flag() ? self.attempt() : nil
         )
     }
 
@@ -106,7 +112,7 @@ struct MessageReader {
             },
             error: byte() % 8 == 7 ? "read error at 4096" : nil,
             timestampMilliseconds: isOld && flag() ? Int64(byte()) * 1000 : nil,
-            attempt: !isOld && flag() ? Int64(byte() % 4) + 1 : nil,
+            attempt: !isOld && flag() ? self.attempt() : nil,
             seq: isOld ? nil : max(1, count())
         )
     }

@@ -45,6 +45,10 @@ enum RulesTarget {
             try Finding.unless(job.bytes == bytes, "\(job.bytes) bytes, its disks \(bytes): \(job)")
             try Finding.unless(job.total == total, "a total of \(job.total), its disks \(total): \(job)")
         }
+        try Finding.unless(
+            (1...Registration.attemptMax).contains(job.attempt) && job.seq >= 0,
+            "attempt \(job.attempt), seq \(job.seq): \(job)"
+        )
         let percents = [job.percentHundredths] + job.disks.map(\.percentHundredths)
         try Finding.unless(
             percents.allSatisfy { (0...10_000).contains($0) },
