@@ -73,11 +73,14 @@ import Threading
         let store = SilenceStore(connection)
         for status in [JobStatus.running, .stalled] {
             for job in try store.silentJobs(status: status, forSeconds: 60) {
-                guard let mark = rule.mark(status: status, silenceMilliseconds: job.silenceMilliseconds)
-                else {
-                    continue
+                let silence = job.readMilliseconds - job.contactMilliseconds
+                guard let mark = rule.mark(status: status, silenceMilliseconds: silence) else { continue }
+                let evidence = SilenceEvidence(silenceMilliseconds: silence, pathUpSinceMilliseconds: 0)
+                // A writer may hold the row just now.
+                let outcome = Result { try store.mark(job, as: mark, evidence, by: rule) }
+                if case .failure(let error) = outcome {
+                    #expect((error as? DatabaseError)?.kind == .retry, "\(error)")
                 }
-                _ = try store.mark(job, as: mark, by: rule)
             }
         }
     }
