@@ -224,6 +224,20 @@ import Threading
         try await first.stop()
     }
 
+    @Test func `before it knows what it holds, every job's messages wait behind that`() async throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let way = Way()
+        let settings = OutboxSettings(path: folder + "/outbox.sqlite", byteCountMax: 64 << 20)
+        let logger = Logger(label: "test")
+        let outbox = Outbox(settings, way.way, health: Health(waitingFor: []), logger: logger)
+        #expect(try outbox.holds(#require(JobID("job-1"))), "it does not run yet")
+        let running = Running(folder + "/other.sqlite", way)
+        #expect(await running.accept(Self.completion(1)))
+        #expect(try !running.outbox.holds(#require(JobID("job-2"))))
+        try await running.stop()
+    }
+
     @Test func `what the rules refuse is done with, too`() async throws {
         let folder = try Self.folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -161,4 +161,42 @@ import Threading
             #expect(done.first?.jobStatus == .running)
         }
     }
+
+    @Test func `a presumed failure that is taken back and reported in one batch ends when it is reported`()
+        throws
+    {
+        try withCommitter { committer, connection in
+            _ = committer.commit([try registration("job-a")])
+            try connection.execute(
+                """
+                UPDATE backup_jobs SET status = 'failed', presumed = 1, error_message = 'presumed',
+                  completed_at = NOW() - INTERVAL 1 HOUR
+                """
+            )
+            let id = try #require(JobID("job-a"))
+            func report(_ seq: Int64, _ status: ReportedStatus) -> LaneItem {
+                item(
+                    .report(
+                        Report(
+                            jobID: id,
+                            status: status,
+                            phase: "transferring",
+                            bytes: seq,
+                            total: 1000,
+                            attempt: 1,
+                            seq: seq
+                        )
+                    )
+                )
+            }
+            let answers = committer.commit([report(1, .running), report(2, .failed)])
+            #expect(answers.map(\.verdict) == [.applied, .applied])
+            let row = try #require(
+                try connection.query(
+                    "SELECT status, presumed, completed_at >= NOW() - INTERVAL 1 MINUTE FROM backup_jobs"
+                ).first
+            )
+            #expect(try row.text(0) == "failed" && row.int(1) == 0 && row.int(2) == 1)
+        }
+    }
 }

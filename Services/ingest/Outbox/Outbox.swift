@@ -17,6 +17,8 @@ final class Outbox: Sendable {
 
     /// Jobs whose messages have to wait behind others of theirs.
     private struct Holding {
+        /// What the file holds is known: until then every job's messages have to wait.
+        var isKnown = false
         /// Messages that are about to be stored, by job.
         var arriving: [JobID: Int] = [:]
         var waiting: Set<JobID> = []
@@ -46,7 +48,7 @@ final class Outbox: Sendable {
 
     /// Whether something of the job waits, so that its next message has to wait behind it.
     func holds(_ job: JobID) -> Bool {
-        holding.withLock { $0.arriving[job] != nil || $0.waiting.contains(job) }
+        holding.withLock { !$0.isKnown || $0.arriving[job] != nil || $0.waiting.contains(job) }
     }
 
     /// Takes a message in. The reply comes once, from any thread: whether it is on the disk.
@@ -85,7 +87,10 @@ final class Outbox: Sendable {
     private func run() {
         var shelf = OutboxShelf(settings, counters, health: health, logger: logger)
         shelf.open()
-        holding.withLock { $0.waiting = shelf.order.jobs }
+        holding.withLock { holding in
+            holding.waiting = shelf.order.jobs
+            holding.isKnown = true
+        }
         var nextReportMilliseconds: Int64 = 0
         while let work = mailbox.takeAll(waitingMilliseconds: shelf.order.entryCount > 0 ? 20 : 500) {
             let now = MonotonicClock.nowMilliseconds

@@ -49,7 +49,10 @@ public struct JobChange: Sendable {
         guard Self.isEnded(after.status) else {
             return before.map { Self.isEnded($0.status) } == true ? .clear : .keep
         }
-        guard let before, before.attempt == after.attempt, before.status == after.status else { return .now }
+        // A presumed failure that was taken back and then reported, within one batch, is another end.
+        guard let before, before.attempt == after.attempt, before.status == after.status,
+            before.isPresumed == after.isPresumed
+        else { return .now }
         return .keep
     }
 
