@@ -17,6 +17,7 @@ let strict: [SwiftSetting] = [
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -78,6 +79,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         // Without its default traits Hummingbird links FoundationEssentials only (no ICU).
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -116,7 +118,7 @@ let package = Package(
             folder: "ingest",
             [
                 "JobModel", "MessageBus", "ServiceKit", "TelemetryContract", "Threading", "Wire", logging,
-                metrics,
+                grdb, metrics,
                 nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ]
         ),
@@ -145,7 +147,10 @@ let package = Package(
         tests("MessageBusTests", ["MessageBus", "Threading"]),
         tests("DatabaseTests", ["Database", "JobModel", "Threading"]),
         tests("ServiceKitTests", ["ServiceKit", metrics]),
-        tests("IngestTests", ["Ingest", "JobModel", "ServiceKit", "TelemetryContract"]),
+        tests(
+            "IngestTests",
+            ["Ingest", "JobModel", "ServiceKit", "TelemetryContract", "Threading", logging]
+        ),
         tests(
             "WriterTests",
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]

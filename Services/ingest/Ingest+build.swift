@@ -20,9 +20,24 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
         desk: desk,
         logger: runner.logger
     )
+    let outbox = settings.outbox.map { settings in
+        Outbox(
+            settings,
+            OutboxWay(
+                isStoring: { publisher.isStoring },
+                publish: { message, receivedMilliseconds, reply in
+                    publisher.publish(message, receivedMilliseconds: receivedMilliseconds, reply: reply)
+                },
+                backlog: { desk.backlog(sinceMilliseconds: $0) }
+            ),
+            health: health,
+            logger: runner.logger
+        )
+    }
+    let courier = Courier(publisher: publisher, outbox: outbox) { desk.refuse($0) }
     let beatPath = Beater.newPath()
     let routes = Routes(health: health, beatPath: beatPath, beat: { publisher.beat() }) { message, reply in
-        publisher.publish(message, reply: reply)
+        courier.bring(message, reply: reply)
     }
     let door = DoorServer(
         address: settings.listen,
@@ -38,5 +53,6 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
         registry: runner.registry,
         logger: runner.logger
     )
-    return [admin] + publisher.services() + [door, beater]
+    let waiting: [any Service] = outbox.map { [$0.service()] } ?? []
+    return [admin] + waiting + publisher.services() + [door, beater]
 }

@@ -15,6 +15,8 @@ struct IngestSettings: Sendable {
     var windowCountMax: Int
     /// The most connections at the door; more are turned away.
     var connectionCountMax: Int
+    /// Where messages of clients that do not repeat wait while nobody can store them. nil: nowhere.
+    var outbox: OutboxSettings?
     /// The name under which its beats are kept; stable over restarts.
     var name: String
     /// The longest time between two beats that is no interruption, in milliseconds.
@@ -35,6 +37,12 @@ struct IngestSettings: Sendable {
             help: "messages without a verdict before 503 is answered at once"
         ),
         Setting("ingest.connections", default: "8192", help: "connections at the door"),
+        Setting(
+            "outbox",
+            default: "/var/lib/sendense-ingest/outbox.sqlite",
+            help: "file for what old clients tell while nobody can store it; none: they are told 503"
+        ),
+        Setting("outbox.mebibytes", default: "256", help: "the most MiB that this file may have"),
         Setting("ingest.name", help: "name in the table of beats, the same after a restart [HOST/LISTEN]"),
         Setting(
             "stalled.after",
@@ -57,6 +65,11 @@ struct IngestSettings: Sendable {
         ackTimeoutMilliseconds = Int64(try settings.int("ack.timeout", in: 10...600_000))
         windowCountMax = try settings.int("ingest.window", in: 1...10_000_000)
         connectionCountMax = try settings.int("ingest.connections", in: 1...1_000_000)
+        let outboxPath = try settings.string("outbox")
+        let outboxMebibytes = Int64(try settings.int("outbox.mebibytes", in: 1...1_048_576))
+        outbox =
+            outboxPath == "none"
+            ? nil : OutboxSettings(path: outboxPath, byteCountMax: outboxMebibytes * 1_048_576)
         let standardName = "\(HostName.current)/\(listen.host):\(listen.port)"
         name = String((settings.optionalString("ingest.name") ?? standardName).prefix(190))
         let stalledAfterSeconds = Int64(try settings.int("stalled.after", in: 1...86_400))

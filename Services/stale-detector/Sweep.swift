@@ -96,24 +96,26 @@ final class Sweep: Sendable {
         _ path: PathState,
         _ held: inout HeldRows
     ) throws(DatabaseError) {
-        let silence = path.silence(
+        let rule = settings.rule
+        var silence = path.silence(
             sinceContact: job.contactMilliseconds,
             nowMilliseconds: job.readMilliseconds
         )
-        guard let mark = settings.rule.mark(status: job.status, silenceMilliseconds: silence) else { return }
+        guard rule.mark(status: job.status, silenceMilliseconds: silence) != nil else { return }
+        if let heldUntil = held.heldUntil(job.id), let recordedUntil = path.recordedUntilMilliseconds {
+            silence = min(silence, max(0, recordedUntil - heldUntil))
+        }
         let evidence = SilenceEvidence(
             silenceMilliseconds: silence,
             pathUpSinceMilliseconds: path.upSinceMilliseconds
         )
         do throws(DatabaseError) {
-            if isCredited(job, path, held) {
-                try store.probe(job)
-            } else {
-                if try store.mark(job, as: mark, evidence, by: settings.rule) {
-                    announce(job, mark, evidence)
-                }
-                held.forget(job.id)
+            guard let mark = rule.mark(status: job.status, silenceMilliseconds: silence) else {
+                // Held until lately: its client had no chance to be heard since. It may still be held.
+                return try store.probe(job)
             }
+            if try store.mark(job, as: mark, evidence, by: rule) { announce(job, mark, evidence) }
+            held.forget(job.id)
         } catch {
             guard Self.isOfOneRow(error) else { throw error }
             // A row that somebody holds, or that the database refuses, must not hold up the others.
@@ -123,15 +125,6 @@ final class Sweep: Sendable {
                 metadata: ["job_id": "\(job.id)", "error": "\(error)"]
             )
         }
-    }
-
-    /// Whether the job's row was held for so long that its client had no chance to be heard since.
-    private func isCredited(_ job: SilentJob, _ path: PathState, _ held: HeldRows) -> Bool {
-        guard let heldUntil = held.heldUntil(job.id), let recordedUntil = path.recordedUntilMilliseconds else {
-            return false
-        }
-        let silence = max(0, recordedUntil - heldUntil)
-        return settings.rule.mark(status: job.status, silenceMilliseconds: silence) == nil
     }
 
     private static func isOfOneRow(_ error: DatabaseError) -> Bool {

@@ -23,9 +23,15 @@ struct Batch {
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
     ///   - stored: the jobs as they were read under lock.
+    ///   - held: jobs that could not be locked, since another transaction has them.
     ///   - nowMilliseconds: the monotonic time of this machine.
     /// - Returns: what to store and what to answer after the commit.
-    static func apply(_ items: [LaneItem], to stored: [JobID: Job], nowMilliseconds: Int64) -> Outcome {
+    static func apply(
+        _ items: [LaneItem],
+        to stored: [JobID: Job],
+        held: Set<JobID> = [],
+        nowMilliseconds: Int64
+    ) -> Outcome {
         var jobs: [JobID: Job] = stored
         var ages: [JobID: Int64] = [:]
         var events: [JobID: [StatusChange]] = [:]
@@ -35,6 +41,11 @@ struct Batch {
         var ignored = 0
         for item in items {
             let id = item.message.jobID
+            guard !held.contains(id) else {
+                let detail = "Another transaction holds the job's rows; try again."
+                answers.append(Answer(.held, detail: detail))
+                continue
+            }
             let effect = Job.apply(item.message, to: &jobs[id])
             answers.append(effect.answer)
             ignored += effect.ignoredDiskCount

@@ -15,9 +15,19 @@ struct CarefulWay {
     }
 
     /// Stores the items' messages; nothing counts before the transaction is committed.
-    func store(_ items: [LaneItem]) throws(DatabaseError) -> Batch.Outcome {
-        let locked = try store.lock(Batch.jobIDs(items))
-        let outcome = Batch.apply(items, to: locked.jobs, nowMilliseconds: MonotonicClock.nowMilliseconds)
+    ///
+    /// - Parameters:
+    ///   - items: the messages, in the order of their arrival.
+    ///   - skippingHeld: waits for no row that another transaction holds; messages of its job are answered `held`.
+    /// - Throws: `DatabaseError`.
+    func store(_ items: [LaneItem], skippingHeld: Bool) throws(DatabaseError) -> Batch.Outcome {
+        let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld)
+        let outcome = Batch.apply(
+            items,
+            to: locked.jobs,
+            held: locked.held,
+            nowMilliseconds: MonotonicClock.nowMilliseconds
+        )
         try store.store(outcome.changes, locked: locked)
         return outcome
     }

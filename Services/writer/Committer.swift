@@ -12,8 +12,14 @@ final class Committer {
     /// After so many tries a batch is halved: one row that somebody holds must not hold up all.
     private static let triesBeforeSplit = 2
 
+    /// Milliseconds for which nobody waits again for a job whose rows were held.
+    private static let heldMilliseconds: Int64 = 10_000
+
     private let session: Session
     private let logger: Logger
+    /// Jobs whose rows another transaction held lately, with the time of the last look.
+    private var held: [JobID: Int64] = [:]
+    private let heldMessages = Counter(label: "sendense_writer_messages_held_total")
     private let repeats = Counter(label: "sendense_writer_transactions_repeated_total")
     private let rejected = Counter(label: "sendense_writer_messages_rejected_total")
     private let ignoredDisks = Counter(label: "sendense_writer_disk_entries_ignored_total")
@@ -28,31 +34,43 @@ final class Committer {
     }
 
     /// Stores the items' messages and gives each the answer that it would have got alone.
+    ///
+    /// A row that another transaction holds is waited for once; after that its job's messages are answered `held`,
+    /// and the others' are stored without them.
     func commit(_ items: [LaneItem]) -> [Answer] {
+        commit(items, skippingHeld: !held.isEmpty && items.contains { isHeld($0.message.jobID) })
+    }
+
+    private func commit(_ items: [LaneItem], skippingHeld: Bool) -> [Answer] {
         var tries = 0
+        var skipsHeld = skippingHeld
         while true {
             tries += 1
             guard let connection = session.connection() else { return unavailable(items) }
             do throws(DatabaseError) {
-                let answers = try transact(connection, items)
+                let answers = try transact(connection, items, skippingHeld: skipsHeld)
                 session.succeeded()
                 return answers
             } catch {
                 switch error.kind {
                 case .retry, .duplicateKey:
                     repeats.increment()
+                    skipsHeld = true
                     // A row that another writer made meanwhile is found by the next look; one that is only
                     // taken for the same by the collation never is.
-                    if tries >= Self.triesBeforeSplit, items.count > 1 { return split(items, error) }
+                    if tries >= Self.triesBeforeSplit, items.count > 1 {
+                        return split(items, error, skippingHeld: true)
+                    }
                     guard tries < Self.triesMax else {
-                        return error.kind == .duplicateKey ? split(items, error) : unavailable(items, error)
+                        return error.kind == .duplicateKey
+                            ? split(items, error, skippingHeld: true) : unavailable(items, error)
                     }
                 case .connectionLost:
                     repeats.increment()
                     // Whether a lost COMMIT took place nobody knows: repeating it is harmless by the rules.
                     guard tries < 2 else { return unavailable(items, error) }
                 case .refused, .missingParent, .missingColumn:
-                    return split(items, error)
+                    return split(items, error, skippingHeld: skipsHeld)
                 case .readOnly, .outOfSpace, .accessDenied, .schemaMismatch, .serverTrouble:
                     return unavailable(items, error)
                 }
@@ -63,15 +81,44 @@ final class Committer {
     /// Says what was committed, at most once a second; called when there is nothing else to do.
     func idle() { log.flush(nowMilliseconds: MonotonicClock.nowMilliseconds) }
 
-    private func transact(_ connection: Connection, _ items: [LaneItem]) throws(DatabaseError) -> [Answer] {
+    private func isHeld(_ job: JobID) -> Bool {
+        held[job].map { MonotonicClock.nowMilliseconds - $0 < Self.heldMilliseconds } ?? false
+    }
+
+    /// Remembers which jobs are held, and which are no more.
+    private func note(_ items: [LaneItem], _ answers: [Answer]) {
+        let now = MonotonicClock.nowMilliseconds
+        for (item, answer) in zip(items, answers) {
+            let job = item.message.jobID
+            guard answer.verdict == .held else {
+                held[job] = nil
+                continue
+            }
+            heldMessages.increment()
+            if held.updateValue(now, forKey: job) == nil {
+                logger.warning(
+                    "another transaction holds a job's rows; its messages wait for that",
+                    metadata: ["job_id": "\(job)"]
+                )
+            }
+        }
+        held = held.filter { now - $0.value < Self.heldMilliseconds }
+    }
+
+    private func transact(
+        _ connection: Connection,
+        _ items: [LaneItem],
+        skippingHeld: Bool
+    ) throws(DatabaseError) -> [Answer] {
         let start = MonotonicClock.nowNanoseconds
         let outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
-            try CarefulWay(connection).store(items)
+            try CarefulWay(connection).store(items, skippingHeld: skippingHeld)
         }
         let nanoseconds = MonotonicClock.nowNanoseconds - start
         commits.recordNanoseconds(nanoseconds)
         batchSizes.record(items.count)
         ignoredDisks.increment(by: outcome.ignoredDiskCount)
+        if skippingHeld { note(items, outcome.answers) }
         announce(outcome.changes)
         log.committed(
             jobCount: outcome.changes.count,
@@ -83,7 +130,7 @@ final class Committer {
     }
 
     /// One poisoned message must not hold up the others: halve until it stands alone.
-    private func split(_ items: [LaneItem], _ error: DatabaseError) -> [Answer] {
+    private func split(_ items: [LaneItem], _ error: DatabaseError, skippingHeld: Bool) -> [Answer] {
         guard items.count > 1 else {
             rejected.increment()
             logger.warning(
@@ -93,7 +140,8 @@ final class Committer {
             return items.map { refusal(of: $0.message, error) }
         }
         let middle = items.count / 2
-        return commit(Array(items[..<middle])) + commit(Array(items[middle...]))
+        return commit(Array(items[..<middle]), skippingHeld: skippingHeld)
+            + commit(Array(items[middle...]), skippingHeld: skippingHeld)
     }
 
     /// The answer to a message that the database will never take.

@@ -219,6 +219,15 @@ public enum JobMessage: Equatable, Sendable {
         }
     }
 
+    /// Its client tells it once and forgets it: telemetry and completions of clients that know no attempts.
+    public var isToldOnce: Bool {
+        switch self {
+        case .report(let report): report.seq == nil && report.attempt == nil
+        case .completion(let completion): completion.attempt == nil
+        case .registration, .cancel: false
+        }
+    }
+
     /// The job it speaks of.
     public var jobID: JobID {
         switch self {

@@ -27,8 +27,15 @@ public final class Health: Sendable {
     }
 
     /// The part can work, but something is worth knowing. nil: no more.
-    public func remark(_ part: String, _ text: String?) {
-        remarkable.withLock { $0[part] = text }
+    ///
+    /// - Returns: whether there was nothing before.
+    @discardableResult
+    public func remark(_ part: String, _ text: String?) -> Bool {
+        remarkable.withLock { remarkable in
+            let isNews = remarkable[part] == nil
+            remarkable[part] = text
+            return isNews
+        }
     }
 
     /// What is worth knowing though it is in nobody's way, by part.

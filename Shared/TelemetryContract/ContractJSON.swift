@@ -57,6 +57,21 @@ public enum ContractJSON {
         return object.finished()
     }
 
+    /// The answer to telemetry or a completion that is on ingest's disk and not in the database yet.
+    ///
+    /// - Parameters:
+    ///   - jobID: the backup's id.
+    ///   - nowMilliseconds: the time, in milliseconds since 1970 UTC.
+    /// - Returns: a JSON object.
+    public static func accepted(jobID: JobID, nowMilliseconds: Int64) -> [UInt8] {
+        var object = JSONWriter()
+        object.member("status", "accepted")
+        object.member("backup_id", jobID.rawValue)
+        object.member("message", "Accepted; it will be stored once the database can be reached again")
+        object.member("timestamp", atMilliseconds: nowMilliseconds)
+        return object.finished()
+    }
+
     /// The answer to a request to cancel that was taken.
     ///
     /// - Parameters:

@@ -18,7 +18,7 @@ import Testing
         let response = Mutex<DoorResponse?>(nil)
         let routes = Routes(health: Health(waitingFor: [])) { message, reply in
             published.withLock { $0 = message }
-            reply(answer)
+            reply(.answered(answer))
         }
         routes.serve(DoorRequest(method: method, path: path, body: Array(body.utf8))) { reply in
             response.withLock { $0 = reply }

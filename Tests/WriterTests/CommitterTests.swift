@@ -136,4 +136,29 @@ import Threading
             #expect(try row.int(0) == 1, "a job that begins and ends in one batch has its end")
         }
     }
+
+    @Test(arguments: ["backup_jobs WHERE id = 'job-3'", "backup_disks WHERE backup_job_id = 'job-3'"])
+    func `a row that another transaction holds is waited for once, and holds up no other job`(
+        rows: String
+    ) throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit(try (0..<8).map { try registration("job-\($0)", totals: [1000, 1000]) })
+            try connection.execute("BEGIN")
+            _ = try connection.query("SELECT 1 FROM \(rows) FOR UPDATE")
+            for round in 0..<3 {
+                let start = ContinuousClock.now
+                let answers = committer.commit(
+                    try (0..<8).map { try completion("job-\($0)", change: "c\(round)") }
+                )
+                let verdicts = answers.map(\.verdict)
+                #expect(verdicts == (0..<8).map { $0 == 3 ? .held : .applied }, "round \(round)")
+                // Once it is known to be held, nobody waits for it.
+                #expect(ContinuousClock.now - start < (round == 0 ? .milliseconds(2500) : .milliseconds(600)))
+            }
+            try connection.execute("COMMIT")
+            let done = committer.commit([try completion("job-3")])
+            #expect(done.map(\.verdict) == [.applied])
+            #expect(done.first?.jobStatus == .running)
+        }
+    }
 }

@@ -9,6 +9,7 @@ readonly SWIFT_VERSION_MIN=6.2
 readonly BUILD_PACKAGES=(
     "libzmq3-dev|/usr/include/zmq.h|ZeroMQ, the message queue between ingest and writer"
     "libmariadb-dev|/usr/include/mariadb/mysql.h|MariaDB Connector/C, the services' way to the database"
+    "libsqlite3-dev|/usr/include/sqlite3.h|SQLite, in which ingest keeps what old clients tell during an outage"
     "libcurl4-openssl-dev|/usr/include/*/curl/curl.h /usr/include/curl/curl.h|libcurl, for backup clients"
 )
 readonly DATABASE_PACKAGES=(

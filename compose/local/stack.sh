@@ -78,6 +78,7 @@ complete_settings() {
     address_setting SENDENSE_WRITER_ADMIN 127.0.0.1: "${preferred[3]}" "writer's admin"
     address_setting SENDENSE_STALE_DETECTOR_ADMIN 127.0.0.1: "${preferred[4]}" "stale-detector's admin"
     setting SENDENSE_WRITERS "$SENDENSE_WRITER_BIND"
+    setting SENDENSE_OUTBOX "$STATE/outbox/outbox.sqlite"
     setting SENDENSE_STALLED_AFTER 60
     setting SENDENSE_FAILED_AFTER 300
     database_settings

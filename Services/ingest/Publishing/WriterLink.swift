@@ -17,7 +17,10 @@ final class WriterLink: Sendable {
             case beat(signsOff: Bool)
         }
         var content: Content
+        /// When the door received it: long ago, where it comes from the outbox.
         var receivedMilliseconds: Int64
+        /// Since when it waits for its verdict.
+        var sinceMilliseconds: Int64
     }
 
     /// The most messages in one ZeroMQ message.
@@ -67,12 +70,12 @@ final class WriterLink: Sendable {
         receivedMilliseconds: Int64,
         reply: @escaping @Sendable (Answer) -> Void
     ) {
-        put(Ticket(content: .message(message, reply: reply), receivedMilliseconds: receivedMilliseconds))
+        put(.message(message, reply: reply), receivedMilliseconds)
     }
 
     /// Sends a sign of life behind what was published before.
     func beat(receivedMilliseconds: Int64) {
-        put(Ticket(content: .beat(signsOff: false), receivedMilliseconds: receivedMilliseconds))
+        put(.beat(signsOff: false), receivedMilliseconds)
     }
 
     /// The link as a service: its thread ends once all that waits is answered.
@@ -85,7 +88,12 @@ final class WriterLink: Sendable {
         }
     }
 
-    private func put(_ ticket: Ticket) {
+    private func put(_ content: Ticket.Content, _ receivedMilliseconds: Int64) {
+        let ticket = Ticket(
+            content: content,
+            receivedMilliseconds: receivedMilliseconds,
+            sinceMilliseconds: MonotonicClock.nowMilliseconds
+        )
         let isFirst = inbox.withLock { inbox in
             inbox.append(ticket)
             return inbox.count == 1
@@ -129,10 +137,9 @@ final class WriterLink: Sendable {
         while true {
             wakeup.clear()
             for ticket in inbox.withLock({ take(&$0) }) {
-                window.enqueue(ticket, receivedMilliseconds: ticket.receivedMilliseconds)
+                window.enqueue(ticket, receivedMilliseconds: ticket.sinceMilliseconds)
             }
             let now = MonotonicClock.nowMilliseconds
-            if desk.isInterruption(nowMilliseconds: now) { credit.demand() }
             try send(socket, &window, &credit, now)
             if try receive(socket, &window, &credit) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
@@ -160,7 +167,11 @@ final class WriterLink: Sendable {
         _ credit: inout LinkCredit
     ) throws(BusError) {
         let start = MonotonicClock.nowMilliseconds
-        let farewell = Ticket(content: .beat(signsOff: true), receivedMilliseconds: start)
+        let farewell = Ticket(
+            content: .beat(signsOff: true),
+            receivedMilliseconds: start,
+            sinceMilliseconds: start
+        )
         window.enqueue(farewell, receivedMilliseconds: start)
         while window.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
             try send(socket, &window, &credit, MonotonicClock.nowMilliseconds)
@@ -187,11 +198,12 @@ final class WriterLink: Sendable {
             var envelopes: [Envelope] = []
             var beats: [Beat] = []
             for entry in batch {
-                let age = UInt32(clamping: max(0, now - entry.receivedMilliseconds))
+                let age = UInt32(clamping: max(0, now - entry.ticket.receivedMilliseconds))
                 switch entry.ticket.content {
                 case .message(let message, _):
                     envelopes.append(Envelope(messageID: entry.id, ageMilliseconds: age, message: message))
                 case .beat(let signsOff):
+                    if desk.isInterruption(nowMilliseconds: now) { credit.demand() }
                     let beat = Beat(
                         messageID: entry.id,
                         ageMilliseconds: age,
@@ -251,7 +263,7 @@ final class WriterLink: Sendable {
                     desk.answered(
                         message,
                         envelope.answer,
-                        waitMilliseconds: now - ticket.receivedMilliseconds,
+                        waitMilliseconds: now - ticket.sinceMilliseconds,
                         nowMilliseconds: now
                     )
                     reply(envelope.answer)

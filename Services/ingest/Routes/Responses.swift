@@ -6,18 +6,23 @@ import Threading
 extension Routes {
     /// The response that an answer becomes: `success` renders the body where the message was taken.
     func response(
-        to answer: Answer,
+        to outcome: Outcome,
+        _ jobID: JobID,
         _ request: DoorRequest,
         legacy: Bool,
-        success: (_ nowMilliseconds: Int64) -> [UInt8]
+        success: (_ answer: Answer, _ nowMilliseconds: Int64) -> [UInt8]
     ) -> DoorResponse {
         let now = WallClock.nowMilliseconds
+        guard case .answered(let answer) = outcome else {
+            count("kept")
+            return DoorResponse(status: 202, body: ContractJSON.accepted(jobID: jobID, nowMilliseconds: now))
+        }
         count(answer.verdict.rawValue)
         switch answer.verdict {
         case .applied, .repeated, .superseded:
-            return DoorResponse(status: 200, body: success(now))
+            return DoorResponse(status: 200, body: success(answer, now))
         case .created:
-            return DoorResponse(status: 201, body: success(now))
+            return DoorResponse(status: 201, body: success(answer, now))
         case .unknownJob, .unknownDisk:
             return document(404, "Not Found", answer, request, legacy, now)
         case .terminal, .conflict:

@@ -6,7 +6,7 @@ import Threading
 
 /// The HTTP contract: request to message, answer to status. Knows no sockets.
 struct Routes: Sendable {
-    typealias Publish = @Sendable (JobMessage, @escaping @Sendable (Answer) -> Void) -> Void
+    typealias Publish = @Sendable (JobMessage, @escaping @Sendable (Outcome) -> Void) -> Void
 
     let health: Health
     let publish: Publish
@@ -67,9 +67,9 @@ struct Routes: Sendable {
         }
         do {
             let report = try TelemetryDecoder.report(body: request.body, jobType: type, jobID: jobID)
-            publish(.report(report)) { answer in
+            publish(.report(report)) { outcome in
                 reply(
-                    response(to: answer, request, legacy: false) { now in
+                    response(to: outcome, jobID, request, legacy: false) { answer, now in
                         ContractJSON.telemetry(
                             answer,
                             message: Self.message(answer, to: report),
@@ -89,9 +89,9 @@ struct Routes: Sendable {
         }
         do {
             let completion = try TelemetryDecoder.completion(body: request.body, jobID: jobID)
-            publish(.completion(completion)) { answer in
+            publish(.completion(completion)) { outcome in
                 reply(
-                    response(to: answer, request, legacy: true) { now in
+                    response(to: outcome, jobID, request, legacy: true) { answer, now in
                         ContractJSON.completion(
                             answer,
                             jobID: jobID,
@@ -112,9 +112,9 @@ struct Routes: Sendable {
         }
         do {
             let cancel = try TelemetryDecoder.cancelRequest(body: request.body, jobID: jobID)
-            publish(.cancel(cancel)) { answer in
+            publish(.cancel(cancel)) { outcome in
                 reply(
-                    response(to: answer, request, legacy: false) { now in
+                    response(to: outcome, jobID, request, legacy: false) { answer, now in
                         ContractJSON.cancel(answer, jobID: jobID, nowMilliseconds: now)
                     }
                 )
@@ -127,9 +127,9 @@ struct Routes: Sendable {
     private func register(_ request: DoorRequest, _ reply: @escaping DoorReply) {
         do {
             let registration = try TelemetryDecoder.registration(body: request.body)
-            publish(.registration(registration)) { answer in
+            publish(.registration(registration)) { outcome in
                 reply(
-                    response(to: answer, request, legacy: false) { now in
+                    response(to: outcome, registration.jobID, request, legacy: false) { answer, now in
                         ContractJSON.registration(answer, jobID: registration.jobID, nowMilliseconds: now)
                     }
                 )
@@ -141,7 +141,7 @@ struct Routes: Sendable {
 
     /// Always 200 while the process lives; the body says whether the path behind it is whole.
     private func healthReport() -> DoorResponse {
-        let reasons = health.reasons
+        let reasons = health.reasons + health.remarks
         return DoorResponse(
             status: 200,
             body: ContractJSON.health(

@@ -16,16 +16,20 @@ public struct JobStore {
 
     /// Reads jobs and their disks and locks their rows until the transaction ends.
     ///
-    /// - Parameter ids: at most `jobCountMax`, each once, ascending.
+    /// - Parameters:
+    ///   - ids: at most `jobCountMax`, each once, ascending.
+    ///   - skippingHeld: leaves out jobs of which another transaction holds a row, instead of waiting for it.
     /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
     ///   told apart: only the very same bytes count.
     /// - Throws: `DatabaseError`.
-    public func lock(_ ids: [JobID]) throws(DatabaseError) -> LockedJobs {
+    public func lock(_ ids: [JobID], skippingHeld: Bool = false) throws(DatabaseError) -> LockedJobs {
         let parameters = Self.padded(ids)
-        let marks = Array(repeating: "?", count: parameters.count).joined(separator: ",")
         var locked = LockedJobs()
         let wanted = Set(ids)
-        for row in try connection.prepare(Self.lockJobs(marks)).query(parameters) {
+        let jobRows = try connection.prepare(
+            Self.lockJobs(Self.marks(parameters), skippingHeld: skippingHeld)
+        ).query(parameters)
+        for row in jobRows {
             guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
             locked.jobs[job.id] = job
             locked.histories[job.id] = LockedJobs.History(
@@ -33,14 +37,40 @@ public struct JobStore {
                 runMilliseconds: try row.int(Self.historyColumn + 1)
             )
         }
-        guard !locked.jobs.isEmpty else { return locked }
-        let found = Self.padded(locked.jobs.keys.sorted())
-        let foundMarks = Array(repeating: "?", count: found.count).joined(separator: ",")
-        for row in try connection.prepare(Self.lockDisks(foundMarks)).query(found) {
-            guard let id = JobID(try row.text(0)) else { continue }
-            locked.jobs[id]?.disks.append(try Self.disk(row))
+        if !locked.jobs.isEmpty {
+            let found = Self.padded(locked.jobs.keys.sorted())
+            let diskRows = try connection.prepare(
+                Self.lockDisks(Self.marks(found), skippingHeld: skippingHeld)
+            ).query(found)
+            for row in diskRows {
+                guard let id = JobID(try row.text(0)) else { continue }
+                locked.jobs[id]?.disks.append(try Self.disk(row))
+            }
         }
+        if skippingHeld { try leaveOutHeld(&locked, parameters, wanted) }
         return locked
+    }
+
+    /// What was skipped shows by what is there: rows that a look without locks finds and the lock did not.
+    private func leaveOutHeld(
+        _ locked: inout LockedJobs,
+        _ parameters: [Value],
+        _ wanted: Set<JobID>
+    ) throws(DatabaseError) {
+        let there = try connection.prepare(
+            """
+            SELECT j.id, COUNT(d.disk_index) FROM backup_jobs j
+            LEFT JOIN backup_disks d ON d.backup_job_id = j.id
+            WHERE j.id IN (\(Self.marks(parameters))) GROUP BY j.id
+            """
+        ).query(parameters)
+        for row in there {
+            guard let id = JobID(try row.text(0)), wanted.contains(id) else { continue }
+            guard try locked.jobs[id]?.disks.count != Int(row.int(1)) else { continue }
+            locked.jobs[id] = nil
+            locked.histories[id] = nil
+            locked.held.insert(id)
+        }
     }
 
     /// Stores what the rules made of the jobs.
@@ -256,6 +286,10 @@ public struct JobStore {
     private static func gibibytes(_ bytes: Int64?) -> Int64 {
         guard let bytes, bytes > 0 else { return 0 }
         return (bytes - 1) / (1 << 30) + 1
+    }
+
+    private static func marks(_ parameters: [Value]) -> String {
+        Array(repeating: "?", count: parameters.count).joined(separator: ",")
     }
 
     /// Ids as parameters, the last one repeated up to a few fixed counts, so that few statements are prepared.

@@ -12,6 +12,8 @@ public struct LockedJobs: Sendable {
 
     /// The jobs that are there, by id.
     public internal(set) var jobs: [JobID: Job] = [:]
+    /// Jobs that are there, and rows of which another transaction holds; only where those were skipped.
+    public internal(set) var held: Set<JobID> = []
     var histories: [JobID: History] = [:]
 
     /// Whether a change is to leave a point in the history.
