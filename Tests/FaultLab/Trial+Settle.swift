@@ -29,6 +29,10 @@ extension Trial {
     func settle(_ site: Site, ledgers: [Ledger], _ way: Settling) throws {
         let connection = try site.connection()
         try compare(ledgers, connection, way)
+        for ingest in site.ingests {
+            let waiting = ingest.metric("sendense_ingest_outbox_entries") ?? 0
+            expect(waiting == 0, "\(Int(waiting)) messages still wait in the outbox of \(ingest.name)")
+        }
         try awaitMarks(ledgers, site, connection)
         if way.hasTrueClock {
             try judgeMarks(ledgers, site, connection)
@@ -77,6 +81,7 @@ extension Trial {
             open = still
             return open.isEmpty
         }
+        findings.suspects = open
         if damaged > 0 { findings.notes.append("\(damaged) jobs lost kept messages with the damaged file") }
         add(findings)
     }
