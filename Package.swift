@@ -126,7 +126,8 @@ let package = Package(
             "Writer",
             folder: "writer",
             [
-                "Database", "DatabaseKit", "JobModel", "MessageBus", "ServiceKit", "Threading", "Wire",
+                "Database", "DatabaseKit", "JobModel", "Logs", "MessageBus", "ServiceKit", "Threading",
+                "Wire",
                 logging, metrics,
                 serviceLifecycle,
             ]

@@ -3,21 +3,14 @@ import DatabaseKit
 import Logging
 import ServiceKit
 import ServiceLifecycle
-import Synchronization
 import Threading
 
 /// Brings the tables up to date: once on demand, or at start before any lane stores anything.
 enum Migration {
     /// Does what a subcommand asks for, and ends.
     static func run(_ settings: DatabaseSettings, _ options: MigrationOptions, logger: Logger) async throws {
-        let result = Mutex<Result<Void, any Error>?>(nil)
-        let thread = DedicatedThread(name: "migration") {
-            let outcome = Result { try DatabaseLibrary.withThread { try run(settings, options, logger) } }
-            result.withLock { $0 = outcome }
-        }
-        await thread.ended()
         do {
-            try result.withLock { try $0?.get() }
+            try await OneShot.run(name: "migration") { try run(settings, options, logger) }
         } catch let error as MigrationError where error.isAllowance {
             throw ProgramEnd(status: allowanceStatus, "\(error)")
         }

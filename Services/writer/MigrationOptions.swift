@@ -2,9 +2,12 @@ import ServiceKit
 
 /// What the subcommands that change tables can be told.
 struct MigrationOptions: Sendable {
-    static let subcommands: [(name: String, help: String)] = [
-        ("migrate", "brings the database's tables up to date, and ends"),
-        ("unmigrate", "takes out of the tables what migrate has put in, and ends; stop the writers first"),
+    static let subcommands = [
+        Subcommand("migrate", help: "brings the database's tables up to date, and ends"),
+        Subcommand(
+            "unmigrate",
+            help: "takes out of the tables what migrate has put in, and ends; stop the writers first"
+        ),
     ]
 
     /// Whether to take out what was put in.

@@ -143,6 +143,22 @@ public final class Connection {
         }
     }
 
+    /// Runs `body` so that all its reads see the database as it was at one instant. It may not write.
+    public func snapshot<Result>(
+        _ body: () throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        try execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        try execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        do {
+            let result = try body()
+            try commit()
+            return result
+        } catch {
+            do { try rollback() } catch { handle.isLost = true }
+            throw error
+        }
+    }
+
     private func run(_ sql: String) throws(DatabaseError) {
         handle.checkThread()
         var sql = sql

@@ -56,7 +56,12 @@ public final class Statement {
     public func execute(_ parameters: [Value] = []) throws(DatabaseError) -> UInt64 {
         try run(parameters)
         guard columns.isEmpty else {
-            unsafe mysql_stmt_free_result(raw)
+            defer { unsafe mysql_stmt_free_result(raw) }
+            // An error among the rows, like a lock wait of FOR UPDATE, is only met by reading them.
+            guard unsafe mysql_stmt_store_result(raw) == 0 else {
+                isBroken = true
+                throw failure()
+            }
             return 0
         }
         return unsafe mysql_stmt_affected_rows(raw)

@@ -195,5 +195,9 @@ public struct StatusChange: Equatable, Sendable {
         case bytesPresumed = "bytes presumed"
         case silentStalled = "silent: stalled"
         case silentFailed = "silent: failed"
+        case auditRepair = "audit repair"
+
+        /// It stands beside the changes of status and is none.
+        public var isNote: Bool { self == .bytesPresumed || self == .auditRepair }
     }
 }

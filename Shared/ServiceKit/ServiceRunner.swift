@@ -23,15 +23,15 @@ public struct ServiceRunner: Sendable {
     /// - Parameters:
     ///   - name: the program's name, as in `sendense-writer`.
     ///   - summary: one line for `--help`.
-    ///   - subcommands: name and one line each; the first argument may name one.
+    ///   - subcommands: the first argument may name one; its own argument stands right behind it.
     ///   - declared: all that the program knows beside the common ones.
-    ///   - body: the program; gets the subcommand that was named, nil if none.
+    ///   - body: the program; gets the subcommand that was named with its argument, nil if none.
     public static func main(
         name: String,
         summary: String,
-        subcommands: [(name: String, help: String)] = [],
+        subcommands: [Subcommand] = [],
         settings declared: [Setting],
-        _ body: (ServiceRunner, String?) async throws -> Void
+        _ body: (ServiceRunner, Subcommand.Call?) async throws -> Void
     ) async -> Never {
         var arguments = Array(CommandLine.arguments.dropFirst())
         let declared = .common + declared
@@ -39,23 +39,11 @@ public struct ServiceRunner: Sendable {
             print(help(name: name, summary: summary, subcommands: subcommands, settings: declared))
             exit(0)
         }
-        var subcommand: String?
-        if let first = arguments.first, !first.hasPrefix("-") {
-            guard subcommands.contains(where: { $0.name == first }) else {
-                let known = subcommands.map(\.name).joined(separator: ", ")
-                fail(
-                    name,
-                    "there is no subcommand \"\(first)\"\(known.isEmpty ? "" : "; there is \(known)")",
-                    code: 2
-                )
-            }
-            subcommand = first
-            arguments.removeFirst()
-        }
         do {
-            let settings = try await Settings(declared, subcommand: subcommand, arguments: arguments)
+            let call = try Subcommand.take(from: &arguments, of: subcommands, program: name)
+            let settings = try await Settings(declared, subcommand: call?.name, arguments: arguments)
             let runner = try ServiceRunner(name: name, settings: settings)
-            try await body(runner, subcommand)
+            try await body(runner, call)
             exit(0)
         } catch let error as SettingsError {
             fail(name, "\(error)", code: 2)
@@ -114,7 +102,7 @@ public struct ServiceRunner: Sendable {
     static func help(
         name: String,
         summary: String,
-        subcommands: [(name: String, help: String)],
+        subcommands: [Subcommand],
         settings: [Setting]
     ) -> String {
         var lines = [
@@ -123,7 +111,7 @@ public struct ServiceRunner: Sendable {
         ]
         if !subcommands.isEmpty { lines += ["", "subcommands:"] }
         for subcommand in subcommands {
-            lines.append("  \(padded(subcommand.name, 28)) \(subcommand.help)")
+            lines.append("  \(padded(subcommand.usage, 28)) \(subcommand.help)")
             for setting in settings where setting.subcommands.contains(subcommand.name) {
                 lines += help(setting, indent: "    ")
             }

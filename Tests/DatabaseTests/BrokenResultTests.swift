@@ -39,4 +39,26 @@ import Threading
             }
         }.value()
     }
+
+    @Test func `an error among rows that nobody wants is told all the same`() throws {
+        let settings = try PrivateMariaDB.shared(timeZone: "+00:00").createDatabase()
+        try ThreadRun {
+            try DatabaseLibrary.withThread { () throws in
+                let (holder, reader) = (try Connection.open(settings), try Connection.open(settings))
+                try holder.execute("CREATE TABLE sample (id int NOT NULL PRIMARY KEY) ENGINE=InnoDB")
+                try holder.execute("INSERT INTO sample SELECT seq FROM seq_1_to_3")
+                try holder.begin()
+                try holder.execute("SELECT id FROM sample WHERE id = 3 FOR UPDATE")
+                let lock = "SELECT id FROM sample ORDER BY id FOR UPDATE"
+                for _ in 0..<2 {
+                    let error = try #require(throws: DatabaseError.self) {
+                        try reader.prepare(lock).execute()
+                    }
+                    #expect(error.kind == .retry)
+                }
+                try holder.rollback()
+                try reader.prepare(lock).execute()
+            }
+        }.value()
+    }
 }

@@ -82,15 +82,59 @@ import Testing
         let text = ServiceRunner.help(
             name: "program",
             summary: "Does.",
-            subcommands: [("migrate", "goes up"), ("unmigrate", "goes down")],
+            subcommands: [
+                Subcommand("migrate", help: "goes up"), Subcommand("unmigrate", help: "goes down"),
+                Subcommand("explain", argument: "JOB", help: "tells"),
+            ],
             settings: Self.declared
         )
         let parts = text.split(separator: "settings (command line")
         #expect(parts.count == 2)
+        #expect(parts[0].contains("  explain JOB "))
         #expect(parts[0].split(separator: "--dry-run").count == 3)
         #expect(parts[0].split(separator: "--drop-data").count == 2)
         #expect(parts[1].contains("--writer-bind") && !parts[1].contains("--dry-run"))
         let migrate = parts[0].split(separator: "unmigrate")[0]
         #expect(migrate.contains("--rows") && !migrate.contains("--drop-data"))
+    }
+
+    private static let subcommands = [
+        Subcommand("migrate", help: "goes up"), Subcommand("explain", argument: "JOB", help: "tells"),
+    ]
+
+    @Test(arguments: [
+        ([], nil, []),
+        (["--dry-run"], nil, ["--dry-run"]),
+        (["migrate", "--dry-run"], Subcommand.Call(name: "migrate"), ["--dry-run"]),
+        (["explain", "job-1", "--json"], Subcommand.Call(name: "explain", argument: "job-1"), ["--json"]),
+        (["explain", "explain"], Subcommand.Call(name: "explain", argument: "explain"), []),
+    ])
+    func `a subcommand's argument stands right behind it`(
+        arguments: [String],
+        expected: Subcommand.Call?,
+        rest: [String]
+    ) throws {
+        var arguments = arguments
+        #expect(
+            try Subcommand.take(from: &arguments, of: Self.subcommands, program: "program") == expected
+        )
+        #expect(arguments == rest)
+    }
+
+    @Test(arguments: [
+        (["explain"], "explain needs JOB right behind it: program explain JOB"),
+        (["explain", "--json"], "explain needs JOB right behind it"),
+        (["explain", "--json", "job-1"], "explain needs JOB right behind it"),
+        (["explain", ""], "explain needs JOB right behind it"),
+        (["migrate", "job-1"], "migrate takes no argument \"job-1\""),
+        (["explain", "job-1", "job-2"], "explain takes one argument, JOB, and not \"job-2\" as well"),
+        (["expalin", "job-1"], "there is no subcommand \"expalin\"; there is migrate, explain"),
+    ])
+    func `an argument that is missing or too many is told`(arguments: [String], message: String) throws {
+        var arguments = arguments
+        let error = try #require(throws: SettingsError.self) {
+            _ = try Subcommand.take(from: &arguments, of: Self.subcommands, program: "program")
+        }
+        #expect(error.description.contains(message), "\(error)")
     }
 }

@@ -27,6 +27,8 @@ final class WriterLink: Sendable {
     private static let batchCountMax = 512
     /// Milliseconds between questions to the writer while there is nothing else to say.
     private static let probeMilliseconds: Int64 = 500
+    /// Milliseconds between looks at what is known of the writer.
+    private static let judgeMilliseconds: Int64 = 50
     /// Milliseconds that a last beat is waited for.
     private static let farewellMilliseconds: Int64 = 500
 
@@ -134,6 +136,7 @@ final class WriterLink: Sendable {
         let opened = MonotonicClock.nowMilliseconds
         var lastHeard: Int64?
         var lastProbe: Int64 = 0
+        var lastJudged: Int64 = 0
         while true {
             wakeup.clear()
             for ticket in inbox.withLock({ take(&$0) }) {
@@ -149,7 +152,10 @@ final class WriterLink: Sendable {
                 lastProbe = now
                 try probe(socket)
             }
-            judge(silence: silence, isHeard: lastHeard != nil)
+            if now - lastJudged >= Self.judgeMilliseconds {
+                lastJudged = now
+                judge(silence: silence, isHeard: lastHeard != nil)
+            }
             // Before expiry: what expires is no longer out, and a lone message would never be missed.
             if window.isSilent(nowMilliseconds: now) { return }
             finish(window.expire(nowMilliseconds: now), "No writer answered in time; try again.")

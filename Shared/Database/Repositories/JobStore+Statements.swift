@@ -8,23 +8,32 @@ extension JobStore {
     /// What a lock does about rows that another transaction holds.
     static func locking(_ skipsHeld: Bool) -> String { skipsHeld ? "FOR UPDATE SKIP LOCKED" : "FOR UPDATE" }
 
+    /// What `job` reads.
+    static let jobColumns = """
+        id, vm_name, backup_type, status, current_phase, bytes_transferred, total_bytes,
+          transfer_speed_bps, eta_seconds, CAST(progress_percent * 100 AS SIGNED), error_message, presumed,
+          last_telemetry_at IS NOT NULL, attempt, telemetry_seq, telemetry_key_ms, telemetry_key_rank
+        """
+
+    /// What `disk` reads. A disk's total is our column of exact bytes; where that is NULL, the field's whole GiB.
+    static let diskColumns = """
+        backup_job_id, disk_index, status, bytes_transferred,
+          COALESCE(total_bytes, IF(size_gb > 0, size_gb * 1073741824, NULL)),
+          CAST(progress_percent * 100 AS SIGNED), disk_change_id, error_message
+        """
+
     static func lockJobs(_ marks: String, skippingHeld: Bool) -> String {
         """
-        SELECT id, vm_name, backup_type, status, current_phase, bytes_transferred, total_bytes,
-          transfer_speed_bps, eta_seconds, CAST(progress_percent * 100 AS SIGNED), error_message, presumed,
-          last_telemetry_at IS NOT NULL, attempt, telemetry_seq, telemetry_key_ms, telemetry_key_rank,
+        SELECT \(jobColumns),
           \(ServerClock.milliseconds) - history_ms,
           COALESCE(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(started_at), 0) * 1000
         FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking(skippingHeld))
         """
     }
 
-    /// A disk's total is our column of exact bytes; where that is NULL, the field's whole GiB.
     static func lockDisks(_ marks: String, skippingHeld: Bool) -> String {
         """
-        SELECT backup_job_id, disk_index, status, bytes_transferred,
-          COALESCE(total_bytes, IF(size_gb > 0, size_gb * 1073741824, NULL)),
-          CAST(progress_percent * 100 AS SIGNED), disk_change_id, error_message
+        SELECT \(diskColumns)
         FROM backup_disks WHERE backup_job_id IN (\(marks)) ORDER BY backup_job_id, disk_index
           \(locking(skippingHeld))
         """
