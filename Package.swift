@@ -15,6 +15,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 
+/// `./dev fuzz` sets it, for a build of its own. The runner has to link the ingest's code, which SwiftPM
+/// allows only for a library, so that there `Ingest` is one; its entry point must then not be called `main`.
+let isFuzzing = Context.environment["SENDENSE_FUZZ"] == "1"
+
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -22,6 +26,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -41,7 +46,16 @@ func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [
 }
 
 func service(_ name: String, folder: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(
+    guard !isFuzzing else {
+        let entryPoint = ["-Xfrontend", "-entry-point-function-name", "-Xfrontend", "\(name)_main"]
+        return .target(
+            name: name,
+            dependencies: dependencies,
+            path: "Services/\(folder)",
+            swiftSettings: strict + [.unsafeFlags(entryPoint)]
+        )
+    }
+    return .executableTarget(
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
@@ -58,14 +72,45 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     )
 }
 
+/// The bodies of the fuzz targets are compiled twice: here into tests that replay the corpus, and by
+/// `./dev fuzz` into the runner for libFuzzer.
+func fuzz() -> [Target] {
+    let dependencies: [Target.Dependency] = [
+        "Ingest", "JobModel", "ServiceKit", "TelemetryContract", "TestSupport", "Wire", nioCore, nioEmbedded,
+    ]
+    guard isFuzzing else {
+        return [
+            .testTarget(
+                name: "FuzzTests",
+                dependencies: dependencies,
+                path: "Tests/Fuzz",
+                exclude: ["CLibFuzzer", "Runner", "corpus", "dictionaries"],
+                swiftSettings: strict
+            )
+        ]
+    }
+    return [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "FuzzRunner",
+            dependencies: dependencies + ["CLibFuzzer"],
+            path: "Tests/Fuzz",
+            exclude: ["CLibFuzzer", "Replay", "corpus", "dictionaries"],
+            swiftSettings: strict
+        ),
+    ]
+}
+
+let services: [Product] = [
+    .executable(name: "sendense-ingest", targets: ["Ingest"]),
+    .executable(name: "sendense-writer", targets: ["Writer"]),
+    .executable(name: "sendense-stale-detector", targets: ["StaleDetector"]),
+    .executable(name: "sendense-backup-client", targets: ["SBC"]),
+]
+
 let package = Package(
     name: "sendense-telemetry",
-    products: [
-        .executable(name: "sendense-ingest", targets: ["Ingest"]),
-        .executable(name: "sendense-writer", targets: ["Writer"]),
-        .executable(name: "sendense-stale-detector", targets: ["StaleDetector"]),
-        .executable(name: "sendense-backup-client", targets: ["SBC"]),
-    ],
+    products: isFuzzing ? [] : services,
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(
@@ -108,7 +153,7 @@ let package = Package(
             ]
         ),
         shared("DatabaseKit", ["Database", "ServiceKit", "Threading", logging]),
-        shared("TestSupport", ["Database"]),
+        shared("TestSupport", ["Database", "JobModel", "TelemetryContract"]),
         // What end-to-end tests and the fault lab share: real processes, and clients of theirs.
         shared("StackSupport", ["Database", "TestSupport"]),
 
@@ -168,5 +213,5 @@ let package = Package(
             path: "Tests/FaultLab",
             swiftSettings: strict
         ),
-    ]
+    ] + fuzz()
 )

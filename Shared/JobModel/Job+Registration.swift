@@ -83,6 +83,14 @@ extension Job {
     /// A new attempt starts from zero and fences the one before.
     private mutating func restart(_ registration: Registration, attempt next: Int64) -> Effect {
         guard status != .completed else { return Effect(endedAnswer()) }
+        guard next <= Registration.attemptMax else {
+            return Effect(
+                answer(
+                    .conflict,
+                    "Attempt \(attempt) of job \(id) was the last that there can be; use another id."
+                )
+            )
+        }
         guard vmName == registration.vmName else {
             return Effect(
                 answer(.conflict, "Job \(id) is stored with VM \(vmName), not \(registration.vmName).")

@@ -136,6 +136,8 @@ public struct CancelRequest: Equatable, Sendable {
 public struct Registration: Equatable, Sendable {
     /// The most disks that a job may have.
     public static let diskCountMax = 256
+    /// The last attempt that there can be (`int`).
+    public static let attemptMax = Int64(Int32.max)
     /// The longest VM name, in Unicode scalars (`varchar(255)`).
     public static let vmNameScalarCountMax = 255
     /// The longest repository id, in Unicode scalars (`varchar(64)`).

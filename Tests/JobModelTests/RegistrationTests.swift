@@ -99,6 +99,17 @@ import Testing
         #expect(Job.apply(registration(), to: &job).answer.verdict == .conflict)
     }
 
+    @Test func `behind the last attempt that a table can hold there is no other one`() {
+        var job: Job?
+        _ = Job.apply(registration(attempt: Registration.attemptMax), to: &job)
+        _ = Job.apply(.cancel(CancelRequest(jobID: id)), to: &job)
+        let cancelled = job
+        let effect = Job.apply(registration(), to: &job)
+        #expect(effect.answer.verdict == .conflict)
+        #expect(effect.answer.detail.contains("use another id"))
+        #expect(job == cancelled)
+    }
+
     @Test func `a completed job cannot be restarted`() {
         var job: Job?
         _ = Job.apply(registration(), to: &job)

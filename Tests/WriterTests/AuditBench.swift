@@ -135,10 +135,10 @@ struct AuditBench {
         let rule = try #require(Self.rule)
         let store = SilenceStore(connection)
         for job in try store.silentJobs(status: .running, forSeconds: 60) {
-            let mark = try #require(
-                rule.mark(status: job.status, silenceMilliseconds: job.silenceMilliseconds)
-            )
-            #expect(try store.mark(job, as: mark, by: rule))
+            let silence = job.readMilliseconds - job.contactMilliseconds
+            let mark = try #require(rule.mark(status: job.status, silenceMilliseconds: silence))
+            let evidence = SilenceEvidence(silenceMilliseconds: silence, pathUpSinceMilliseconds: 0)
+            #expect(try store.mark(job, as: mark, evidence, by: rule))
         }
     }
 

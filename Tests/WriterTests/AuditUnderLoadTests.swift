@@ -73,11 +73,14 @@ import Threading
         let store = SilenceStore(connection)
         for status in [JobStatus.running, .stalled] {
             for job in try store.silentJobs(status: status, forSeconds: 60) {
-                guard let mark = rule.mark(status: status, silenceMilliseconds: job.silenceMilliseconds)
-                else {
-                    continue
+                let silence = job.readMilliseconds - job.contactMilliseconds
+                guard let mark = rule.mark(status: status, silenceMilliseconds: silence) else { continue }
+                let evidence = SilenceEvidence(silenceMilliseconds: silence, pathUpSinceMilliseconds: 0)
+                // A writer may hold the row just now.
+                let outcome = Result { try store.mark(job, as: mark, evidence, by: rule) }
+                if case .failure(let error) = outcome {
+                    #expect((error as? DatabaseError)?.kind == .retry, "\(error)")
                 }
-                _ = try store.mark(job, as: mark, by: rule)
             }
         }
     }
@@ -162,7 +165,7 @@ import Threading
             defer { isOver.open() }
             var (audits, repairs) = (0, 0)
             let end = ContinuousClock.now + .seconds(4)
-            while ContinuousClock.now < end {
+            while audits < 30 || ContinuousClock.now < end {
                 let (lines, sum) = try bench.audit(isRepair: audits % 2 == 1)
                 #expect(sum.breaches == 0, "audit \(audits): \(lines)")
                 audits += 1
@@ -170,7 +173,7 @@ import Threading
             }
             isOver.open()
             let commits = try writers.map { try $0.value() }
-            #expect(audits > 20 && commits.allSatisfy { $0 > 50 } && repairs == 0, "\(audits), \(commits)")
+            #expect(commits.allSatisfy { $0 > 10 } && repairs == 0, "\(audits), \(commits)")
         }
     }
 }

@@ -11,12 +11,34 @@ final class DoorHandler: ChannelInboundHandler {
     private enum State {
         case idle
         case receiving(HTTPRequestHead, [UInt8])
-        /// Refused already; what is still to come of the request is thrown away.
-        case discarding
-        case answering(keepAlive: Bool)
+        case answering(AnswerForm)
+        /// The last answer is written or on its way; what still comes is thrown away.
+        case closing
+    }
+
+    /// What a request demands of the form of its answer.
+    private struct AnswerForm {
+        /// The connection stays open after it.
+        var keepsAlive: Bool
+        /// It has a body, not only the length of one.
+        var hasBody: Bool
+
+        init(keepsAlive: Bool, hasBody: Bool) {
+            self.keepsAlive = keepsAlive
+            self.hasBody = hasBody
+        }
+
+        init(_ head: HTTPRequestHead) {
+            // Behind a request to change protocols the decoder reads no further.
+            let changesProtocol = head.method == .CONNECT || head.headers.contains(name: "upgrade")
+            keepsAlive = head.isKeepAlive && !changesProtocol
+            hasBody = head.method != .HEAD
+        }
     }
 
     private var state = State.idle
+    /// An answer is being written, within which the next request may come and be answered.
+    private var isWriting = false
     private let limits: DoorLimits
     private let pace: Pace
     private let serve: Serve
@@ -28,6 +50,7 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .closing = state { return }
         switch unwrapInboundIn(data) {
         case .head(let head): received(head, context)
         case .body(let buffer): received(buffer, context)
@@ -36,6 +59,7 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     private func received(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        state = .receiving(head, [])
         let headerByteCount = head.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
         if headerByteCount > limits.headerByteCountMax {
             return refuse(
@@ -58,11 +82,11 @@ final class DoorHandler: ChannelInboundHandler {
         {
             return refuseBody(context)
         }
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        // A client of HTTP/1.0 knows no interim response.
+        if head.version != .http1_0, head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             let interim = HTTPResponseHead(version: head.version, status: .continue)
             context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
         }
-        state = .receiving(head, [])
     }
 
     private func received(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -75,7 +99,7 @@ final class DoorHandler: ChannelInboundHandler {
 
     private func receivedEnd(_ context: ChannelHandlerContext) {
         guard case .receiving(let head, let body) = state else { return }
-        state = .answering(keepAlive: head.isKeepAlive)
+        state = .answering(AnswerForm(head))
         pace.requestIsWhole()
         let path = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
         let request = DoorRequest(method: head.method.rawValue, path: String(path), body: body)
@@ -83,7 +107,10 @@ final class DoorHandler: ChannelInboundHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         serve(request) { response in
-            if eventLoop.inEventLoop {
+            // Requests that came at once are handed on within the writing of the answer before: were they
+            // also
+            // answered within it, each would take its share of the stack.
+            if eventLoop.inEventLoop, !bound.value.0.isWriting {
                 bound.value.0.answer(response, bound.value.1)
             } else {
                 eventLoop.execute { bound.value.0.answer(response, bound.value.1) }
@@ -92,10 +119,11 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     private func answer(_ response: DoorResponse, _ context: ChannelHandlerContext) {
-        guard case .answering(let keepAlive) = state else { return }
-        state = .idle
+        guard case .answering(var form) = state else { return }
+        if pace.isLast { form.keepsAlive = false }
+        state = form.keepsAlive ? .idle : .closing
         pace.requestIsAnswered()
-        write(response, keepAlive: keepAlive, context)
+        write(response, form, context)
     }
 
     private func refuseBody(_ context: ChannelHandlerContext) {
@@ -103,33 +131,39 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     private func refuse(_ status: Int, _ title: String, _ detail: String, _ context: ChannelHandlerContext) {
-        state = .discarding
+        var form = AnswerForm(keepsAlive: false, hasBody: true)
+        if case .receiving(let head, _) = state { form.hasBody = AnswerForm(head).hasBody }
+        state = .closing
         let document = ProblemDocument(status: status, title: title, detail: detail)
         let response = DoorResponse(
             status: status,
             contentType: ProblemDocument.mediaType,
             body: document.json()
         )
-        write(response, keepAlive: false, context)
+        write(response, form, context)
     }
 
-    private func write(_ response: DoorResponse, keepAlive: Bool, _ context: ChannelHandlerContext) {
+    private func write(_ response: DoorResponse, _ form: AnswerForm, _ context: ChannelHandlerContext) {
+        isWriting = true
+        defer { isWriting = false }
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: response.contentType)
         headers.add(name: "content-length", value: "\(response.body.count)")
         for header in response.headers { headers.add(name: header.name, value: header.value) }
-        if !keepAlive { headers.add(name: "connection", value: "close") }
+        if !form.keepsAlive { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(
             version: .http1_1,
             status: HTTPResponseStatus(statusCode: response.status),
             headers: headers
         )
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        var buffer = context.channel.allocator.buffer(capacity: response.body.count)
-        buffer.writeBytes(response.body)
-        context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+        if form.hasBody {
+            var buffer = context.channel.allocator.buffer(capacity: response.body.count)
+            buffer.writeBytes(response.body)
+            context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+        }
         let written = context.eventLoop.makePromise(of: Void.self)
-        if !keepAlive {
+        if !form.keepsAlive {
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             written.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
         }
@@ -137,7 +171,16 @@ final class DoorHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A client that vanished or spoke no HTTP; NIO has answered what could be answered.
-        context.close(promise: nil)
+        if case .closing = state { return }
+        // More bytes behind some that were no HTTP, whose own error has come or waits for the answer that is due.
+        if error is ByteToMessageDecoderError { return }
+        guard let error = error as? HTTPParserError, context.channel.isActive else {
+            // A client that vanished.
+            return context.close(promise: nil)
+        }
+        if case .headerOverflow = error {
+            return refuse(431, "Request Header Fields Too Large", "the headers are too large", context)
+        }
+        refuse(400, "Bad Request", "the bytes are no HTTP/1.1 request: \(error)", context)
     }
 }

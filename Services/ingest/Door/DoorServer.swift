@@ -46,15 +46,7 @@ struct DoorServer: Service {
                     return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    let pace = Pace(limits: limits, eventLoop: channel.eventLoop)
-                    try channel.pipeline.syncOperations.addHandler(pace)
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-                        withPipeliningAssistance: true,
-                        withErrorHandling: true
-                    )
-                    try channel.pipeline.syncOperations.addHandler(
-                        DoorHandler(limits: limits, pace: pace, serve: serve)
-                    )
+                    try channel.pipeline.syncOperations.addDoor(limits: limits, serve: serve)
                 }
             }
         let channel: any Channel
@@ -85,6 +77,17 @@ struct DoorServer: Service {
             ]
         )
         logger.info("✅ Telemetry API routes registered: POST /api/v1/telemetry/{job_type}/{job_id}")
+    }
+}
+
+extension ChannelPipeline.SynchronousOperations {
+    /// Adds what serves one connection: pace, HTTP, and one request after the other.
+    func addDoor(limits: DoorLimits, serve: @escaping DoorHandler.Serve) throws {
+        let pace = Pace(limits: limits, eventLoop: eventLoop)
+        try addHandler(pace)
+        // The handler answers bytes that are no HTTP itself: as a problem document, and once.
+        try configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
+        try addHandler(DoorHandler(limits: limits, pace: pace, serve: serve))
     }
 }
 

@@ -15,10 +15,12 @@ final class Pace: ChannelInboundHandler, Sendable {
 
     private let limits: DoorLimits
     private let state: NIOLoopBoundBox<State>
+    private let shutsDown: NIOLoopBoundBox<Bool>
 
     init(limits: DoorLimits, eventLoop: any EventLoop) {
         self.limits = limits
         state = NIOLoopBoundBox(.idle(until: 0), eventLoop: eventLoop)
+        shutsDown = NIOLoopBoundBox(false, eventLoop: eventLoop)
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -33,6 +35,16 @@ final class Pace: ChannelInboundHandler, Sendable {
         }
         context.fireChannelRead(data)
     }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { shutsDown.value = true }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// The door shuts down: the answer that is due is the connection's last. NIO's pipeline handler, which
+    /// closes
+    /// the connection after it, keeps the event from the handlers behind.
+    var isLast: Bool { shutsDown.value }
 
     /// The request's last byte is in: from here on the time is ours.
     func requestIsWhole() { state.value = .answering }

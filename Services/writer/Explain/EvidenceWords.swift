@@ -75,20 +75,6 @@ enum EvidenceWords {
     }
 }
 
-/// Sizes as the hub's GUI shows them: base 1024, one decimal.
-enum SizeWords {
-    static func text(_ bytes: Int64) -> String {
-        var amount = Double(bytes)
-        for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-            if abs(amount) < 1024 { return unit == "B" ? "\(bytes) B" : "\(rounded(amount)) \(unit)" }
-            amount /= 1024
-        }
-        return "\(rounded(amount)) PiB"
-    }
-
-    private static func rounded(_ amount: Double) -> Double { (amount * 10).rounded() / 10 }
-}
-
 extension String {
     /// What stands behind each of these markers, up to the next one. nil unless the text begins with the first
     /// marker and has all of them in this order. Text before a later marker is taken as far as it goes, since
