@@ -24,7 +24,8 @@ struct Load {
             pace: pace
         )
         self.churn = trial.fleet(site, "churn", .churn, churn, pace: pace)
-        expectService("at first")
+        let isServed = steady.waitForAcknowledgements(6 * (new + old), seconds: 30)
+        trial.expect(isServed, "the clients were not served at first")
     }
 
     /// Finds it wrong if the clients are not served within some seconds.

@@ -6,6 +6,8 @@ struct Settling {
     var drainSeconds = 30.0
     /// Messages answered 202 may be gone, because the lab damaged the file they were in.
     var mayMissKept = false
+    /// The lab made the database refuse messages.
+    var mayBeRejected = false
     /// The database's clock is the lab's.
     var hasTrueClock = true
 }

@@ -28,7 +28,11 @@ extension Trial {
     /// Waits until all that was acknowledged is stored, and compares.
     func settle(_ site: Site, ledgers: [Ledger], _ way: Settling) throws {
         let connection = try site.connection()
-        try compare(ledgers, connection, seconds: way.drainSeconds, mayMissKept: way.mayMissKept)
+        try compare(ledgers, connection, way)
+        for ingest in site.ingests {
+            let waiting = ingest.metric("sendense_ingest_outbox_entries") ?? 0
+            expect(waiting == 0, "\(Int(waiting)) messages still wait in the outbox of \(ingest.name)")
+        }
         try awaitMarks(ledgers, site, connection)
         if way.hasTrueClock {
             try judgeMarks(ledgers, site, connection)
@@ -48,7 +52,7 @@ extension Trial {
             if ledger.died == nil {
                 findings.falseMarks += marks.map { "\(ledger.job): \($0), its client lives" }
             } else if marks != ["stalled (silent: stalled)", "failed (silent: failed)"],
-                MarkJudge.isWatched(ledger)
+                MarkJudge.isWatchedForCertain(ledger)
             {
                 findings.wrong.append("\(ledger.job): its client died, its marks are \(marks)")
             }
@@ -57,17 +61,12 @@ extension Trial {
     }
 
     /// Compares rows and ledgers, until all fit or the time is up.
-    func compare(
-        _ ledgers: [Ledger],
-        _ connection: Connection,
-        seconds: Double,
-        mayMissKept: Bool = false
-    ) throws {
-        let judge = Judge(connection: connection, mayMissKept: mayMissKept)
+    func compare(_ ledgers: [Ledger], _ connection: Connection, _ way: Settling) throws {
+        let judge = Judge(connection: connection, way: way)
         var open = ledgers
         var findings = Findings()
         var damaged = 0
-        _ = try eventually(seconds: seconds, everyMilliseconds: 300) {
+        _ = try eventually(seconds: way.drainSeconds, everyMilliseconds: 300) {
             findings = Findings()
             var still: [Ledger] = []
             for ledger in open {
@@ -82,13 +81,14 @@ extension Trial {
             open = still
             return open.isEmpty
         }
+        findings.suspects = open
         if damaged > 0 { findings.notes.append("\(damaged) jobs lost kept messages with the damaged file") }
         add(findings)
     }
 
     /// Waits until every client that died has been called out.
     private func awaitMarks(_ ledgers: [Ledger], _ site: Site, _ connection: Connection) throws {
-        let dead = ledgers.filter { $0.died != nil && MarkJudge.isWatched($0) }
+        let dead = ledgers.filter { $0.died != nil && MarkJudge.isWatchedForCertain($0) }
         guard !dead.isEmpty else { return }
         // What is due: from the death, or from when the path was whole again.
         let latest = max(dead.compactMap(\.died).max() ?? 0, outages.map(\.end).max() ?? 0)

@@ -11,6 +11,7 @@ final class Trial: Sendable {
         var site: Site?
         var fleets: [Fleet] = []
         var outages: [Ledger.Stretch] = []
+        var suspects: [Ledger] = []
         var undo: [@Sendable () -> Void] = []
     }
 
@@ -116,6 +117,7 @@ final class Trial: Sendable {
             state.outcome.wrong += findings.wrong
             state.outcome.falseMarks += findings.falseMarks
             state.outcome.notes += findings.notes
+            state.suspects += findings.suspects
         }
     }
 
@@ -142,6 +144,10 @@ final class Trial: Sendable {
         state.withLock { $0.outcome.logTails = site.logTails }
         do {
             try site.keepLogs(in: logFolder)
+            for ledger in state.withLock({ $0.suspects }).prefix(20) {
+                let path = "\(logFolder)/\(ledger.job).ledger"
+                try ledger.text.write(toFile: path, atomically: true, encoding: .utf8)
+            }
             note("the logs are in \(logFolder)")
         } catch {
             note("the logs could not be kept in \(logFolder): \(error)")

@@ -17,12 +17,15 @@ struct Expectation {
     private static let possibleCountMax = 4096
 
     private(set) var possible: [Possible] = [Possible()]
+    /// The lab made the database refuse messages.
+    private let mayBeRejected: Bool
     /// An answer that no possibility explains, in a line.
     private(set) var contradiction: String?
 
     /// Where the lab damaged the file that kept messages were in, any of those that were answered 202 may be
     /// gone.
-    init(_ ledger: Ledger, mayMiss: Bool = false) throws {
+    init(_ ledger: Ledger, mayMiss: Bool = false, mayBeRejected: Bool = false) throws {
+        self.mayBeRejected = mayBeRejected
         let entries = ledger.entries
         for (index, entry) in entries.enumerated() {
             let message = try Self.message(entry.request)
@@ -59,6 +62,7 @@ struct Expectation {
                 next.add(after)
                 next.add(before)
             case .refused(let status, _):
+                if status == 422, mayBeRejected { next.add(before) }
                 if Self.status(effect.answer.verdict) == status { next.add(after) }
             }
             if isOptional { next.add(before) }

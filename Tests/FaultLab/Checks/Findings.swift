@@ -7,5 +7,8 @@ struct Findings: Sendable {
     /// Messages answered 202 that went with a file that the lab damaged.
     var damagedCount = 0
 
+    /// The ledgers of the jobs that did not fit.
+    var suspects: [Ledger] = []
+
     var isClean: Bool { lost.isEmpty && wrong.isEmpty && falseMarks.isEmpty }
 }

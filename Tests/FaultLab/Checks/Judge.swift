@@ -6,18 +6,17 @@ import TestSupport
 /// Compares what clients were told with what is stored.
 struct Judge {
     let connection: Connection
-    /// Messages answered 202 may be gone, because the lab damaged the file they were in.
-    var mayMissKept = false
+    let way: Settling
 
     /// Judges a job's row and its events.
     func judge(_ ledger: Ledger, into findings: inout Findings) throws {
         let stored = try StoredJob(connection, job: ledger.job)
-        let exact = try Expectation(ledger)
-        if let contradiction = exact.contradiction, !mayMissKept {
+        let exact = try Expectation(ledger, mayBeRejected: way.mayBeRejected)
+        if let contradiction = exact.contradiction, !way.mayMissKept {
             return findings.wrong.append("\(ledger.job): \(contradiction)")
         }
         if exact.contradiction == nil, isOneOf(exact.possible, stored, &findings, ledger.job) { return }
-        if mayMissKept {
+        if way.mayMissKept {
             let damaged = try Expectation(ledger, mayMiss: true)
             if damaged.contradiction == nil, isOneOf(damaged.possible, stored, &findings, ledger.job) {
                 findings.damagedCount += 1

@@ -7,6 +7,10 @@ struct MarkJudge {
     /// What a mark may be early by: clocks are read in whole milliseconds, in another process.
     private static let toleranceMilliseconds: Int64 = 250
 
+    /// What an outage may be shorter by in the detector's eyes: the path carries beats some time before all of
+    /// it says that it is ready.
+    private static let readinessMilliseconds: Int64 = 1000
+
     let stalledAfterMilliseconds: Int64
     let failedAfterMilliseconds: Int64
     /// When our own path was down, each time for so long that silence has to leave it out: interruptions of
@@ -42,7 +46,7 @@ struct MarkJudge {
                 "\(mark.text) \(silence) ms after its client spoke or tried to; allowed from \(threshold) ms"
         }
         let credit = outages.reduce(0) { $0 + max(0, min($1.end, mark.at) - max($1.begin, last)) }
-        guard silence - credit >= threshold - Self.toleranceMilliseconds else {
+        guard silence - credit >= threshold - Self.readinessMilliseconds else {
             return "\(mark.text) after \(silence) ms of silence, \(credit) ms of which were our own outage"
         }
         return nil

@@ -19,6 +19,8 @@ final class Ledger: Sendable {
     struct Entry: Sendable {
         var request: ClientRequest
         var fate: Fate
+        /// When its fate was known, in milliseconds since 1970 UTC.
+        var at: Int64
     }
 
     /// A stretch of time, in milliseconds since 1970 UTC, in which the client spoke at least every 300 ms.
@@ -61,7 +63,7 @@ final class Ledger: Sendable {
 
     /// Notes a request and what became of it.
     func note(_ request: ClientRequest, _ fate: Fate) {
-        state.withLock { $0.entries.append(Entry(request: request, fate: fate)) }
+        state.withLock { $0.entries.append(Entry(request: request, fate: fate, at: LabClock.now)) }
     }
 
     /// Notes that the client spoke, or tried to, for so long.
@@ -73,6 +75,11 @@ final class Ledger: Sendable {
             }
             state.tries[state.tries.count - 1].end = max(last.end, end)
         }
+    }
+
+    /// All of it, for a failure: a line for each request.
+    var text: String {
+        entries.map { "\($0.at) \($0.fate) \($0.request.path) \($0.request.body)\n" }.joined()
     }
 
     /// Notes that the client is no more.

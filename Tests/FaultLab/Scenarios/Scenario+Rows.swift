@@ -12,7 +12,7 @@ extension Scenario {
         ),
         Scenario(
             name: "poisoned",
-            summary: "one message among 512 in one batch is refused by the database, 8 times",
+            summary: "one message among 512 in one batch is refused by the database, 4 times",
             run: poison
         ),
     ]
@@ -57,7 +57,7 @@ extension Scenario {
             fleet.ledgers.count == 512 && fleet.ledgers.allSatisfy { $0.acknowledgedCount >= 2 }
         }
         trial.expect(isRegistered, "512 jobs were not running within 60 s")
-        for _ in 0..<8 {
+        for _ in 0..<4 {
             try root.execute(
                 """
                 CREATE TRIGGER poison BEFORE UPDATE ON backup_jobs FOR EACH ROW
@@ -85,6 +85,6 @@ extension Scenario {
         trial.expect(!refused.isEmpty, "the poisoned message was not refused")
         let strangers = refused.filter { !$0.hasPrefix("422 to \(poisoned):") }
         trial.expect(strangers.isEmpty, "refused beside the poisoned one: \(strangers.prefix(3))")
-        try trial.settle(site, [fleet])
+        try trial.settle(site, [fleet], Settling(mayBeRejected: true))
     }
 }

@@ -10,8 +10,8 @@ final class Site: Sendable {
         var ingestCount = 1
         var writerCount = 1
         var detectorCount = 1
-        var stalledAfterSeconds = 3
-        var failedAfterSeconds = 8
+        var stalledAfterSeconds = 4
+        var failedAfterSeconds = 10
         /// A server of the site's own; nil for the one that scenarios share which leave it alone.
         var server: (@Sendable () throws -> PrivateMariaDB)?
         /// Where ingests keep their outboxes; nil for the site's folder.
@@ -61,6 +61,9 @@ final class Site: Sendable {
             "SENDENSE_DATABASE_NAME": database.database, "SENDENSE_DATABASE_USER": Self.user,
             "SENDENSE_STALLED_AFTER": "\(plan.stalledAfterSeconds)",
             "SENDENSE_FAILED_AFTER": "\(plan.failedAfterSeconds)",
+            // As far below the thresholds as it is in the field, or a client that waits for answers which do not
+            // come has too few tries within a threshold.
+            "SENDENSE_ACK_TIMEOUT": "1000",
         ]
         let maker = Maker(plan: plan, folder: folder, common: common)
         writerPorts = try (0..<plan.writerCount).map { _ in try LabPorts.take() }
