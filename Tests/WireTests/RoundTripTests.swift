@@ -15,6 +15,15 @@ import Wire
                     ageMilliseconds: UInt32.random(in: .min ... .max, using: &generator),
                     message: try Self.message(using: &generator)
                 )
+            },
+            beats: (0..<Int.random(in: 0...3, using: &generator)).map { _ in
+                Beat(
+                    messageID: UInt64.random(in: 1 ... .max, using: &generator),
+                    ageMilliseconds: UInt32.random(in: .min ... .max, using: &generator),
+                    ingest: ["", "hub/127.0.0.1:8082", "größer"].randomElement(using: &generator) ?? "",
+                    isInterrupted: Bool.random(using: &generator),
+                    signsOff: Bool.random(using: &generator)
+                )
             }
         )
         #expect(try EnvelopeBatch(decoding: batch.encoded()) == batch, "seed \(seed)")
