@@ -2,6 +2,7 @@ import Logging
 import MessageBus
 import ServiceKit
 import ServiceLifecycle
+import Threading
 
 /// The ingest's object graph. Services are shut down in reverse order: the door closes first.
 func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any Service] {
@@ -11,7 +12,8 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
         gapMilliseconds: settings.beatGapMilliseconds,
         countMax: settings.windowCountMax,
         health: health,
-        logger: runner.logger
+        logger: runner.logger,
+        nowMilliseconds: MonotonicClock.nowMilliseconds
     )
     let publisher = Publisher(
         endpoints: settings.writers,
@@ -34,17 +36,26 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
             logger: runner.logger
         )
     }
-    let courier = Courier(publisher: publisher, outbox: outbox) { desk.refuse($0) }
+    let courier = Courier(
+        publish: { message, reply in publisher.publish(message, reply: reply) },
+        shelf: outbox.map { outbox in
+            Courier.Shelf(
+                holds: { outbox.holds($0) },
+                accept: { outbox.accept($0, receivedMilliseconds: $1, reply: $2) }
+            )
+        },
+        refused: { desk.refuse($0, nowMilliseconds: MonotonicClock.nowMilliseconds) }
+    )
     let beatPath = Beater.newPath()
     let routes = Routes(health: health, beatPath: beatPath, beat: { publisher.beat() }) { message, reply in
-        courier.bring(message, reply: reply)
+        courier.bring(message, nowMilliseconds: MonotonicClock.nowMilliseconds, reply: reply)
     }
     let door = DoorServer(
         address: settings.listen,
         limits: DoorLimits(connectionCountMax: settings.connectionCountMax),
         health: health,
         logger: runner.logger,
-        turnedAway: { desk.refuse(nil) }
+        turnedAway: { desk.refuse(nil, nowMilliseconds: MonotonicClock.nowMilliseconds) }
     ) { request, reply in routes.serve(request, reply: reply) }
     let beater = Beater(address: settings.listen, path: beatPath, logger: runner.logger)
     let admin = AdminServer(

@@ -76,11 +76,8 @@ final class Sweep: Sendable {
         _ held: inout HeldRows
     ) throws(DatabaseError) {
         guard path.interruption == nil else { return }
-        let rule = settings.rule
         var jobs: [SilentJob] = []
-        for (status, seconds) in [
-            (JobStatus.running, rule.stalledAfterSeconds), (.stalled, rule.failedAfterSeconds),
-        ] where path.longestSilence >= seconds * 1000 {
+        for (status, seconds) in SilenceJudge(rule: settings.rule).candidates(path) {
             jobs += try store.silentJobs(status: status, forSeconds: seconds)
         }
         held.keep(only: Set(jobs.map(\.id)))
@@ -97,24 +94,14 @@ final class Sweep: Sendable {
         _ held: inout HeldRows
     ) throws(DatabaseError) {
         let rule = settings.rule
-        var silence = path.silence(
-            sinceContact: job.contactMilliseconds,
-            nowMilliseconds: job.readMilliseconds
-        )
-        guard rule.mark(status: job.status, silenceMilliseconds: silence) != nil else { return }
-        if let heldUntil = held.heldUntil(job.id), let recordedUntil = path.recordedUntilMilliseconds {
-            silence = min(silence, max(0, recordedUntil - heldUntil))
-        }
-        let evidence = SilenceEvidence(
-            silenceMilliseconds: silence,
-            pathUpSinceMilliseconds: path.upSinceMilliseconds
-        )
+        let decision = SilenceJudge(rule: rule).decision(on: job, path, held)
         do throws(DatabaseError) {
-            guard let mark = rule.mark(status: job.status, silenceMilliseconds: silence) else {
-                // Held until lately: its client had no chance to be heard since. It may still be held.
-                return try store.probe(job)
+            switch decision {
+            case .nothing: return
+            case .probe: return try store.probe(job)
+            case .mark(let mark, let evidence):
+                if try store.mark(job, as: mark, evidence, by: rule) { announce(job, mark, evidence) }
             }
-            if try store.mark(job, as: mark, evidence, by: rule) { announce(job, mark, evidence) }
             held.forget(job.id)
         } catch {
             guard Self.isOfOneRow(error) else { throw error }

@@ -53,16 +53,24 @@ struct LaneBeats {
         }
     }
 
-    private mutating func store(_ beats: [BeatItem]) -> Bool {
-        let now = MonotonicClock.nowMilliseconds
-        let newest = Dictionary(grouping: beats, by: \.ingest).map { ingest, beats in
+    /// One beat of each ingest that says what all of its beats say. Pure.
+    static func newest(
+        _ beats: [BeatItem],
+        known: Set<String>,
+        nowMilliseconds: Int64
+    ) -> [PathStore.NewBeat] {
+        Dictionary(grouping: beats, by: \.ingest).map { ingest, beats in
             PathStore.NewBeat(
                 ingest: ingest,
-                ageMilliseconds: beats.map { max(0, now - $0.receivedMilliseconds) }.min() ?? 0,
+                ageMilliseconds: beats.map { max(0, nowMilliseconds - $0.receivedMilliseconds) }.min() ?? 0,
                 isInterrupted: !known.contains(ingest) || beats.contains { $0.isInterrupted },
                 signsOff: beats.contains { $0.signsOff }
             )
         }
+    }
+
+    private mutating func store(_ beats: [BeatItem]) -> Bool {
+        let newest = Self.newest(beats, known: known, nowMilliseconds: MonotonicClock.nowMilliseconds)
         // A statement that others were in the way of is worth another try; the next beat comes soon enough.
         for _ in 0..<2 {
             guard let connection = session.connection() else { return false }

@@ -1,5 +1,4 @@
 import JobModel
-import Threading
 
 /// What became of a message.
 enum Outcome: Sendable, Equatable {
@@ -11,30 +10,41 @@ enum Outcome: Sendable, Equatable {
 
 /// Brings a message to a writer; one that its client will not tell again waits in the outbox where none can store it.
 struct Courier: Sendable {
+    /// Where messages wait.
+    struct Shelf: Sendable {
+        /// Whether something of the job waits there.
+        var holds: @Sendable (JobID) -> Bool
+        /// Takes in a message that was received at that time; the reply says whether it is on the disk.
+        var accept: @Sendable (JobMessage, Int64, @escaping @Sendable (Bool) -> Void) -> Void
+    }
+
     /// Sends one message to a writer.
-    let publisher: Publisher
-    /// Where messages wait. nil: nowhere.
-    let outbox: Outbox?
+    let publish: @Sendable (JobMessage, @escaping @Sendable (Answer) -> Void) -> Void
+    /// nil: messages wait nowhere.
+    let shelf: Shelf?
     /// Hears of a message that was turned away though its client will not repeat it.
     let refused: @Sendable (JobID) -> Void
 
-    /// Brings one message. The reply comes once, from any thread.
-    func bring(_ message: JobMessage, reply: @escaping @Sendable (Outcome) -> Void) {
-        guard let outbox, message.isToldOnce else {
-            return publisher.publish(message) { reply(.answered($0)) }
+    /// Brings one message, received now. The reply comes once, from any thread.
+    func bring(
+        _ message: JobMessage,
+        nowMilliseconds: Int64,
+        reply: @escaping @Sendable (Outcome) -> Void
+    ) {
+        guard let shelf, message.isToldOnce else {
+            return publish(message) { reply(.answered($0)) }
         }
-        let receivedMilliseconds = MonotonicClock.nowMilliseconds
         let keep: @Sendable (Answer) -> Void = { answer in
-            outbox.accept(message, receivedMilliseconds: receivedMilliseconds) { isKept in
+            shelf.accept(message, nowMilliseconds) { isKept in
                 if !isKept { refused(message.jobID) }
                 reply(isKept ? .kept : .answered(answer))
             }
         }
         // A job's messages keep their order: what comes now waits behind what waits.
-        guard !outbox.holds(message.jobID) else {
+        guard !shelf.holds(message.jobID) else {
             return keep(Answer(.unavailable, detail: "The outbox cannot take it now; try again."))
         }
-        publisher.publish(message) { answer in
+        publish(message) { answer in
             switch answer.verdict {
             case .unavailable, .held: keep(answer)
             case .applied, .created, .repeated, .superseded, .unknownJob, .unknownDisk, .terminal, .conflict,

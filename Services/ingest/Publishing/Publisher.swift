@@ -6,8 +6,6 @@ import Synchronization
 import Threading
 
 /// Chooses a writer for each message, and beats through all of them.
-///
-/// A job's messages go to the same writer as long as that one stores what it is told, so that they keep their order.
 final class Publisher: Sendable {
     private let links: [WriterLink]
     private let desk: PublisherDesk
@@ -60,12 +58,12 @@ final class Publisher: Sendable {
         }
         let now = MonotonicClock.nowMilliseconds
         guard let link = link(for: message.jobID, now) else {
-            desk.refuse(message.jobID)
+            desk.refuse(message.jobID, nowMilliseconds: now)
             let details = links.map(\.state.detail).filter { !$0.isEmpty }.joined(separator: " ")
             let why = details.isEmpty ? "No writer answers" : details
             return reply(Answer(.unavailable, detail: "\(why); try again."))
         }
-        if let refusal = desk.enter(message) { return reply(refusal) }
+        if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(refusal) }
         link.publish(message, receivedMilliseconds: receivedMilliseconds ?? now, reply: reply)
     }
 
@@ -87,28 +85,8 @@ final class Publisher: Sendable {
             + [PublisherGate(close: { [self] in isStopping.store(true, ordering: .relaxed) })]
     }
 
-    /// The writer for a job's messages. nil: it is known that none can store anything now.
     private func link(for job: JobID, _ now: Int64) -> WriterLink? {
-        let storing = links.filter { $0.state.isStoring(nowMilliseconds: now) }
-        if let link = chosen(storing, job) { return link }
-        // A writer that never stored a beat may be one that knows none, or is just about to start.
-        let unknown = links.filter { !$0.state.hasStored }
-        return chosen(unknown.filter(\.state.isHeard), job) ?? chosen(unknown, job)
-    }
-
-    /// Rendezvous hashing: when one writer goes, only its own jobs move.
-    private func chosen(_ links: [WriterLink], _ job: JobID) -> WriterLink? {
-        guard links.count > 1 else { return links.first }
-        return links.max { Self.weight($0.endpoint, job) < Self.weight($1.endpoint, job) }
-    }
-
-    private static func weight(_ endpoint: String, _ job: JobID) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in endpoint.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        for byte in job.rawValue.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        // FNV's upper bits differ little between short texts.
-        hash ^= hash >> 33
-        return hash &* 0xFF51_AFD7_ED55_8CCD
+        WriterChoice.index(for: job, among: links.map(\.state), nowMilliseconds: now).map { links[$0] }
     }
 }
 

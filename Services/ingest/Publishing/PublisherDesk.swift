@@ -3,7 +3,6 @@ import Logging
 import Metrics
 import ServiceKit
 import Synchronization
-import Threading
 
 /// What the links to all writers share: how much waits and for how long, whom nobody could hear, and what the
 /// ingest's health says of the writers.
@@ -43,12 +42,14 @@ final class PublisherDesk: Sendable {
     ///   - countMax: the most messages without a verdict.
     ///   - health: the ingest's health.
     ///   - logger: told when writers come and go.
+    ///   - nowMilliseconds: now.
     init(
         timeoutMilliseconds: Int64,
         gapMilliseconds: Int64,
         countMax: Int,
         health: Health,
-        logger: Logger
+        logger: Logger,
+        nowMilliseconds: Int64
     ) {
         self.timeoutMilliseconds = timeoutMilliseconds
         self.gapMilliseconds = gapMilliseconds
@@ -60,7 +61,7 @@ final class PublisherDesk: Sendable {
                 refused: RefusedJobs(gapMilliseconds: gapMilliseconds),
                 congestion: Congestion(
                     timeoutMilliseconds: timeoutMilliseconds,
-                    nowMilliseconds: MonotonicClock.nowMilliseconds
+                    nowMilliseconds: nowMilliseconds
                 )
             )
         )
@@ -74,7 +75,7 @@ final class PublisherDesk: Sendable {
     }
 
     /// Takes a message in, or says why it is turned away. One that is in ends with `answered`.
-    func enter(_ message: JobMessage) -> Answer? {
+    func enter(_ message: JobMessage, nowMilliseconds: Int64) -> Answer? {
         let count = outstanding.add(1, ordering: .relaxed).newValue
         let level = Congestion.Level(rawValue: level.load(ordering: .relaxed)) ?? .none
         // The last eighth of the window is for what comes only once.
@@ -84,7 +85,7 @@ final class PublisherDesk: Sendable {
         }
         outstanding.subtract(1, ordering: .relaxed)
         (message.isProgress ? shedProgress : shedOthers).increment()
-        refuse(message.jobID)
+        refuse(message.jobID, nowMilliseconds: nowMilliseconds)
         return Answer(.unavailable, detail: "Too many messages wait for a writer; try again.")
     }
 
@@ -122,9 +123,8 @@ final class PublisherDesk: Sendable {
     }
 
     /// A client was turned away. nil: before it could name its job.
-    func refuse(_ job: JobID?) {
-        let now = MonotonicClock.nowMilliseconds
-        state.withLock { $0.refused.refuse(job, nowMilliseconds: now) }
+    func refuse(_ job: JobID?, nowMilliseconds: Int64) {
+        state.withLock { $0.refused.refuse(job, nowMilliseconds: nowMilliseconds) }
     }
 
     /// Since when messages wait in the outbox. nil: none does.

@@ -44,8 +44,8 @@ struct RefusedJobs {
     func isInterruption(nowMilliseconds: Int64) -> Bool {
         entries.count >= Self.countMax
             || ([strangers].compactMap(\.self) + entries.values).contains {
-            isFresh($0, nowMilliseconds) && $0.lastMilliseconds - $0.firstMilliseconds >= gapMilliseconds
-        }
+                isFresh($0, nowMilliseconds) && $0.lastMilliseconds - $0.firstMilliseconds >= gapMilliseconds
+            }
     }
 
     /// Drops what has lost its meaning.
@@ -54,7 +54,9 @@ struct RefusedJobs {
         if let known = strangers, !isFresh(known, nowMilliseconds) { strangers = nil }
     }
 
-    private func isFresh(_ entry: Entry, _ now: Int64) -> Bool { now - entry.lastMilliseconds <= gapMilliseconds }
+    private func isFresh(_ entry: Entry, _ now: Int64) -> Bool {
+        now - entry.lastMilliseconds <= gapMilliseconds
+    }
 
     private func prolonged(_ entry: Entry?, _ now: Int64) -> Entry {
         guard let entry, isFresh(entry, now) else {

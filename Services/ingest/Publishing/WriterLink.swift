@@ -10,21 +10,6 @@ import Wire
 /// The way to one writer: owns a DEALER socket on a thread of its own, sends what the door took, and hands each
 /// verdict back.
 final class WriterLink: Sendable {
-    /// Something on its way to the writer.
-    private struct Ticket: Sendable {
-        enum Content: Sendable {
-            case message(JobMessage, reply: @Sendable (Answer) -> Void)
-            case beat(signsOff: Bool)
-        }
-        var content: Content
-        /// When the door received it: long ago, where it comes from the outbox.
-        var receivedMilliseconds: Int64
-        /// Since when it waits for its verdict.
-        var sinceMilliseconds: Int64
-    }
-
-    /// The most messages in one ZeroMQ message.
-    private static let batchCountMax = 512
     /// Milliseconds between questions to the writer while there is nothing else to say.
     private static let probeMilliseconds: Int64 = 500
     /// Milliseconds between looks at what is known of the writer.
@@ -39,7 +24,7 @@ final class WriterLink: Sendable {
     private let timeoutMilliseconds: Int64
     private let desk: PublisherDesk
     private let logger: Logger
-    private let inbox = Mutex<[Ticket]>([])
+    private let inbox = Mutex<[LinkLedger.Ticket]>([])
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let status: LinkStatus
@@ -90,8 +75,8 @@ final class WriterLink: Sendable {
         }
     }
 
-    private func put(_ content: Ticket.Content, _ receivedMilliseconds: Int64) {
-        let ticket = Ticket(
+    private func put(_ content: LinkLedger.Ticket.Content, _ receivedMilliseconds: Int64) {
+        let ticket = LinkLedger.Ticket(
             content: content,
             receivedMilliseconds: receivedMilliseconds,
             sinceMilliseconds: MonotonicClock.nowMilliseconds
@@ -105,23 +90,23 @@ final class WriterLink: Sendable {
 
     private func run() {
         let context = BusContext()
-        var window = PublisherWindow<Ticket>(
+        var ledger = LinkLedger(
+            ingest: ingest,
+            runID: runID,
             timeoutMilliseconds: timeoutMilliseconds,
+            desk: desk,
+            status: status,
             nowMilliseconds: MonotonicClock.nowMilliseconds
         )
-        var credit = LinkCredit()
         while true {
             do {
-                try converse(context, &window, &credit)
+                try converse(context, &ledger)
             } catch {
                 logger.error("the message bus failed", metadata: ["error": "\(error)"])
             }
             let now = MonotonicClock.nowMilliseconds
-            finish(window.abandonInFlight(nowMilliseconds: now), "No writer answered in time; try again.")
-            if isStopping.load(ordering: .relaxed) {
-                finish(window.expire(nowMilliseconds: .max), "The ingest is shutting down; try again.")
-                return
-            }
+            ledger.abandonInFlight(nowMilliseconds: now)
+            if isStopping.load(ordering: .relaxed) { return ledger.close(nowMilliseconds: now) }
             reopened.increment()
         }
     }
@@ -129,8 +114,7 @@ final class WriterLink: Sendable {
     /// Talks through one socket until it is to be given up.
     private func converse(
         _ context: BusContext,
-        _ window: inout PublisherWindow<Ticket>,
-        _ credit: inout LinkCredit
+        _ ledger: inout LinkLedger
     ) throws(BusError) {
         let socket = try DealerSocket(context, connect: [endpoint])
         let opened = MonotonicClock.nowMilliseconds
@@ -139,12 +123,10 @@ final class WriterLink: Sendable {
         var lastJudged: Int64 = 0
         while true {
             wakeup.clear()
-            for ticket in inbox.withLock({ take(&$0) }) {
-                window.enqueue(ticket, receivedMilliseconds: ticket.sinceMilliseconds)
-            }
+            for ticket in inbox.withLock({ take(&$0) }) { ledger.enqueue(ticket) }
             let now = MonotonicClock.nowMilliseconds
-            try send(socket, &window, &credit, now)
-            if try receive(socket, &window, &credit) { lastHeard = now }
+            try send(socket, &ledger, now)
+            if try receive(socket, &ledger) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
             if lastHeard == nil || silence >= Self.probeMilliseconds,
                 now - lastProbe >= Self.probeMilliseconds
@@ -157,73 +139,48 @@ final class WriterLink: Sendable {
                 judge(silence: silence, isHeard: lastHeard != nil)
             }
             // Before expiry: what expires is no longer out, and a lone message would never be missed.
-            if window.isSilent(nowMilliseconds: now) { return }
-            finish(window.expire(nowMilliseconds: now), "No writer answered in time; try again.")
-            if isStopping.load(ordering: .relaxed), window.count == 0 {
-                return try signOff(socket, &window, &credit)
+            if ledger.isSilent(nowMilliseconds: now) { return }
+            ledger.expire(nowMilliseconds: now)
+            if isStopping.load(ordering: .relaxed), ledger.count == 0 {
+                return try signOff(socket, &ledger)
             }
-            socket.wait(or: wakeup, milliseconds: window.count > 0 ? 20 : 100)
+            socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
         }
     }
 
     /// Tells the writer that the silence from here on is meant.
     private func signOff(
         _ socket: borrowing DealerSocket,
-        _ window: inout PublisherWindow<Ticket>,
-        _ credit: inout LinkCredit
+        _ ledger: inout LinkLedger
     ) throws(BusError) {
         let start = MonotonicClock.nowMilliseconds
-        let farewell = Ticket(
+        let farewell = LinkLedger.Ticket(
             content: .beat(signsOff: true),
             receivedMilliseconds: start,
             sinceMilliseconds: start
         )
-        window.enqueue(farewell, receivedMilliseconds: start)
-        while window.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
-            try send(socket, &window, &credit, MonotonicClock.nowMilliseconds)
-            _ = try receive(socket, &window, &credit)
-            if window.count > 0 { socket.wait(or: wakeup, milliseconds: 20) }
+        ledger.enqueue(farewell)
+        while ledger.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
+            try send(socket, &ledger, MonotonicClock.nowMilliseconds)
+            _ = try receive(socket, &ledger)
+            if ledger.count > 0 { socket.wait(or: wakeup, milliseconds: 20) }
         }
     }
 
-    private func take(_ tickets: inout [Ticket]) -> [Ticket] {
-        var taken: [Ticket] = []
+    private func take(_ tickets: inout [LinkLedger.Ticket]) -> [LinkLedger.Ticket] {
+        var taken: [LinkLedger.Ticket] = []
         swap(&taken, &tickets)
         return taken
     }
 
     private func send(
         _ socket: borrowing DealerSocket,
-        _ window: inout PublisherWindow<Ticket>,
-        _ credit: inout LinkCredit,
+        _ ledger: inout LinkLedger,
         _ now: Int64
     ) throws(BusError) {
-        while true {
-            let batch = window.nextBatch(countMax: Self.batchCountMax)
-            guard !batch.isEmpty else { return }
-            var envelopes: [Envelope] = []
-            var beats: [Beat] = []
-            for entry in batch {
-                let age = UInt32(clamping: max(0, now - entry.ticket.receivedMilliseconds))
-                switch entry.ticket.content {
-                case .message(let message, _):
-                    envelopes.append(Envelope(messageID: entry.id, ageMilliseconds: age, message: message))
-                case .beat(let signsOff):
-                    if desk.isInterruption(nowMilliseconds: now) { credit.demand() }
-                    let beat = Beat(
-                        messageID: entry.id,
-                        ageMilliseconds: age,
-                        ingest: ingest,
-                        isInterrupted: credit.isDemanded,
-                        signsOff: signsOff
-                    )
-                    beats.append(beat)
-                }
-            }
-            let message = EnvelopeBatch(sender: runID, envelopes: envelopes, beats: beats)
-            guard try send(socket, message) else { return }
-            for beat in beats { credit.sent(beat.messageID) }
-            window.sent(count: batch.count, nowMilliseconds: now)
+        while let batch = ledger.nextBatch(nowMilliseconds: now) {
+            guard try send(socket, batch) else { return }
+            ledger.sent(batch, nowMilliseconds: now)
         }
     }
 
@@ -248,8 +205,7 @@ final class WriterLink: Sendable {
 
     private func receive(
         _ socket: borrowing DealerSocket,
-        _ window: inout PublisherWindow<Ticket>,
-        _ credit: inout LinkCredit
+        _ ledger: inout LinkLedger
     ) throws(BusError) -> Bool {
         var isHeard = false
         while let frame = try socket.receive() {
@@ -261,25 +217,7 @@ final class WriterLink: Sendable {
                 logger.warning("answers could not be read", metadata: ["error": "\(error)"])
                 continue
             }
-            let now = MonotonicClock.nowMilliseconds
-            for envelope in batch.answers {
-                guard let ticket = window.resolve(envelope.messageID, nowMilliseconds: now) else { continue }
-                switch ticket.content {
-                case .message(let message, let reply):
-                    desk.answered(
-                        message,
-                        envelope.answer,
-                        waitMilliseconds: now - ticket.sinceMilliseconds,
-                        nowMilliseconds: now
-                    )
-                    reply(envelope.answer)
-                case .beat:
-                    let isStored = envelope.answer.verdict == .applied
-                    if isStored { credit.stored(envelope.messageID) }
-                    status.beat(isStored: isStored, detail: envelope.answer.detail, nowMilliseconds: now)
-                    desk.judge(nowMilliseconds: now)
-                }
-            }
+            ledger.take(batch, nowMilliseconds: MonotonicClock.nowMilliseconds)
         }
         return isHeard
     }
@@ -292,15 +230,5 @@ final class WriterLink: Sendable {
             status.isHeard = false
         }
         desk.judge(nowMilliseconds: MonotonicClock.nowMilliseconds)
-    }
-
-    private func finish(_ tickets: [Ticket], _ detail: String) {
-        let now = MonotonicClock.nowMilliseconds
-        for ticket in tickets {
-            guard case .message(let message, let reply) = ticket.content else { continue }
-            let answer = Answer(.unavailable, detail: detail)
-            desk.answered(message, answer, waitMilliseconds: nil, nowMilliseconds: now)
-            reply(answer)
-        }
     }
 }
