@@ -9,6 +9,8 @@ struct Batch {
         var changes: [JobChange]
         /// An answer per item, in the items' order.
         var answers: [Answer]
+        /// Signs of life that are left out.
+        var shedContactCount: Int
         /// Disk entries that named disks which the job does not have.
         var ignoredDiskCount: Int
     }
@@ -23,6 +25,7 @@ struct Batch {
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
     ///   - stored: the jobs as they were read under lock.
+    ///   - shedsContacts: leaves out what is only a sign of life, since there is more to do than time.
     ///   - held: jobs that could not be locked, since another transaction has them.
     ///   - nowMilliseconds: the monotonic time of this machine.
     /// - Returns: what to store and what to answer after the commit.
@@ -30,6 +33,7 @@ struct Batch {
         _ items: [LaneItem],
         to stored: [JobID: Job],
         held: Set<JobID> = [],
+        shedsContacts: Bool = false,
         nowMilliseconds: Int64
     ) -> Outcome {
         var jobs: [JobID: Job] = stored
@@ -60,6 +64,7 @@ struct Batch {
                 registrations[id] = registration
             }
         }
+        var shed = 0
         let changes = jobs.keys.sorted().compactMap { id -> JobChange? in
             guard let after = jobs[id] else { return nil }
             let change = JobChange(
@@ -69,9 +74,18 @@ struct Batch {
                 events: events[id] ?? [],
                 registration: registrations[id]
             )
+            if shedsContacts, change.isContactOnly {
+                shed += 1
+                return nil
+            }
             return change.isEmpty ? nil : change
         }
-        return Outcome(changes: changes, answers: answers, ignoredDiskCount: ignored)
+        return Outcome(
+            changes: changes,
+            answers: answers,
+            shedContactCount: shed,
+            ignoredDiskCount: ignored
+        )
     }
 
     /// The first items whose jobs fit into one transaction.

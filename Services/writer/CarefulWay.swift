@@ -19,13 +19,15 @@ struct CarefulWay {
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
     ///   - skippingHeld: waits for no row that another transaction holds; messages of its job are answered `held`.
+    ///   - shedsContacts: leaves out what is only a sign of life.
     /// - Throws: `DatabaseError`.
-    func store(_ items: [LaneItem], skippingHeld: Bool) throws(DatabaseError) -> Batch.Outcome {
+    func store(_ items: [LaneItem], skippingHeld: Bool, shedsContacts: Bool) throws(DatabaseError) -> Batch.Outcome {
         let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld)
         let outcome = Batch.apply(
             items,
             to: locked.jobs,
             held: locked.held,
+            shedsContacts: shedsContacts,
             nowMilliseconds: MonotonicClock.nowMilliseconds
         )
         try store.store(outcome.changes, locked: locked)

@@ -19,6 +19,9 @@ final class Committer {
     private let logger: Logger
     /// Jobs whose rows another transaction held lately, with the time of the last look.
     private var held: [JobID: Int64] = [:]
+    /// More waits than there is time for.
+    private var shedsContacts = false
+    private let shedContacts = Counter(label: "sendense_writer_contacts_shed_total")
     private let heldMessages = Counter(label: "sendense_writer_messages_held_total")
     private let repeats = Counter(label: "sendense_writer_transactions_repeated_total")
     private let rejected = Counter(label: "sendense_writer_messages_rejected_total")
@@ -37,8 +40,13 @@ final class Committer {
     ///
     /// A row that another transaction holds is waited for once; after that its job's messages are answered `held`,
     /// and the others' are stored without them.
-    func commit(_ items: [LaneItem]) -> [Answer] {
-        commit(items, skippingHeld: !held.isEmpty && items.contains { isHeld($0.message.jobID) })
+    ///
+    /// - Parameters:
+    ///   - items: the messages, in the order of their arrival.
+    ///   - isPressed: more waits than fits into a batch, so what is only a sign of life is left out.
+    func commit(_ items: [LaneItem], isPressed: Bool = false) -> [Answer] {
+        shedsContacts = isPressed
+        return commit(items, skippingHeld: !held.isEmpty && items.contains { isHeld($0.message.jobID) })
     }
 
     private func commit(_ items: [LaneItem], skippingHeld: Bool) -> [Answer] {
@@ -112,12 +120,17 @@ final class Committer {
     ) throws(DatabaseError) -> [Answer] {
         let start = MonotonicClock.nowNanoseconds
         let outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
-            try CarefulWay(connection).store(items, skippingHeld: skippingHeld)
+            try CarefulWay(connection).store(
+                items,
+                skippingHeld: skippingHeld,
+                shedsContacts: shedsContacts
+            )
         }
         let nanoseconds = MonotonicClock.nowNanoseconds - start
         commits.recordNanoseconds(nanoseconds)
         batchSizes.record(items.count)
         ignoredDisks.increment(by: outcome.ignoredDiskCount)
+        shedContacts.increment(by: outcome.shedContactCount)
         if skippingHeld { note(items, outcome.answers) }
         announce(outcome.changes)
         log.committed(

@@ -114,7 +114,7 @@ final class Lane: Sendable {
             rest = rest.dropFirst(batch.count)
             let answers =
                 migrated.isOpen
-                ? committer.commit(batch)
+                ? committer.commit(batch, isPressed: !rest.isEmpty)
                 : batch.map { _ in Answer(.unavailable, detail: "The database is not ready yet; try again.") }
             answer(
                 zip(batch, answers).map { item, answer in

@@ -199,4 +199,37 @@ import Threading
             #expect(try row.text(0) == "failed" && row.int(1) == 0 && row.int(2) == 1)
         }
     }
+
+    @Test func `under pressure what is only a sign of life is left out, and all else is stored`() throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit(try ["job-a", "job-b"].map { try registration($0) })
+            func report(_ id: String, _ seq: Int64) throws -> LaneItem {
+                item(
+                    .report(
+                        Report(
+                            jobID: try #require(JobID(id)),
+                            status: .running,
+                            phase: "transferring",
+                            bytes: seq,
+                            total: 1000,
+                            attempt: 1,
+                            seq: seq
+                        )
+                    )
+                )
+            }
+            _ = committer.commit([try report("job-a", 5), try report("job-b", 5)])
+            try connection.execute("UPDATE backup_jobs SET last_contact_ms = 1")
+            let pressed = committer.commit([try report("job-a", 4), try report("job-b", 6)], isPressed: true)
+            #expect(pressed.map(\.verdict) == [.superseded, .applied])
+            func contacts() throws -> [Int64] {
+                try connection.query("SELECT last_contact_ms FROM backup_jobs ORDER BY id").map {
+                    try $0.int(0)
+                }
+            }
+            #expect(try contacts()[0] == 1 && contacts()[1] > 1)
+            #expect(committer.commit([try report("job-a", 4)]).map(\.verdict) == [.superseded])
+            #expect(try contacts()[0] > 1)
+        }
+    }
 }

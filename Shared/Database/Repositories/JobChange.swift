@@ -31,6 +31,9 @@ public struct JobChange: Sendable {
     /// Whether there is anything to store.
     public var isEmpty: Bool { before == after && contactAgeMilliseconds == nil && events.isEmpty }
 
+    /// Nothing is new but a sign of life: another message has told more already.
+    public var isContactOnly: Bool { before == after && events.isEmpty && contactAgeMilliseconds != nil }
+
     /// How a column that holds a time is to change.
     enum Stamp: Int64 {
         case keep = 0
