@@ -27,6 +27,7 @@ struct PathWatch {
     /// - Parameters:
     ///   - beats: all that the database keeps.
     ///   - nowMilliseconds: now, by the database's clock.
+    /// - Returns: where the way stands.
     mutating func judge(_ beats: [PathBeat], nowMilliseconds: Int64) -> PathState {
         let state = rule.state(of: beats, nowMilliseconds: nowMilliseconds)
         interrupted.record(state.interruption == nil ? 0 : 1)

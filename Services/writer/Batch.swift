@@ -25,8 +25,8 @@ struct Batch {
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
     ///   - stored: the jobs as they were read under lock.
-    ///   - shedsContacts: leaves out what is only a sign of life, since there is more to do than time.
     ///   - held: jobs that could not be locked, since another transaction has them.
+    ///   - shedsContacts: leaves out what is only a sign of life, since there is more to do than time.
     ///   - nowMilliseconds: the monotonic time of this machine.
     /// - Returns: what to store and what to answer after the commit.
     static func apply(

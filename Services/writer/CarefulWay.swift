@@ -20,8 +20,13 @@ struct CarefulWay {
     ///   - items: the messages, in the order of their arrival.
     ///   - skippingHeld: waits for no row that another transaction holds; messages of its job are answered `held`.
     ///   - shedsContacts: leaves out what is only a sign of life.
+    /// - Returns: what was stored, and what to answer after the commit.
     /// - Throws: `DatabaseError`.
-    func store(_ items: [LaneItem], skippingHeld: Bool, shedsContacts: Bool) throws(DatabaseError) -> Batch.Outcome {
+    func store(
+        _ items: [LaneItem],
+        skippingHeld: Bool,
+        shedsContacts: Bool
+    ) throws(DatabaseError) -> Batch.Outcome {
         let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld)
         let outcome = Batch.apply(
             items,

@@ -44,6 +44,7 @@ final class Committer {
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
     ///   - isPressed: more waits than fits into a batch, so what is only a sign of life is left out.
+    /// - Returns: an answer for each item, in their order.
     func commit(_ items: [LaneItem], isPressed: Bool = false) -> [Answer] {
         shedsContacts = isPressed
         return commit(items, skippingHeld: !held.isEmpty && items.contains { isHeld($0.message.jobID) })

@@ -107,7 +107,9 @@ final class Receiver: Sendable {
             }
             take(batch, from: frame.sender)
             // An ingest that has nothing to say asks whether we live.
-            if batch.envelopes.isEmpty, batch.refused.isEmpty, batch.beats.isEmpty { try send([], to: frame.sender, socket) }
+            if batch.envelopes.isEmpty, batch.refused.isEmpty, batch.beats.isEmpty {
+                try send([], to: frame.sender, socket)
+            }
         }
         wakeup.signal()
     }

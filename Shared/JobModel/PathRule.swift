@@ -25,6 +25,7 @@ public struct PathRule: Equatable, Sendable {
     /// - Parameters:
     ///   - beats: all that the database keeps.
     ///   - nowMilliseconds: now, by the database's clock.
+    /// - Returns: what is recorded, since when, and what is in the way.
     public func state(of beats: [PathBeat], nowMilliseconds: Int64) -> PathState {
         let latest = nowMilliseconds + PathBeat.stepMilliseconds
         // What lies in the future is of before the database's clock was set back, and says nothing any more.
@@ -105,6 +106,7 @@ public struct PathState: Equatable, Sendable {
     /// - Parameters:
     ///   - lastContactMilliseconds: UTC milliseconds by the database's clock.
     ///   - nowMilliseconds: now, by the same clock.
+    /// - Returns: milliseconds.
     public func silence(sinceContact lastContactMilliseconds: Int64, nowMilliseconds: Int64) -> Int64 {
         guard interruption == nil, let recordedUntilMilliseconds else { return 0 }
         // A contact in the future was stored before the clock was set back, which began a new `upSince`.

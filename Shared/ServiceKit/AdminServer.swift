@@ -35,7 +35,10 @@ public struct AdminServer: Service {
         router.get("/readyz") { _, _ -> Response in
             let reasons = health.reasons
             let lines = (reasons.isEmpty ? ["ready"] : reasons) + health.remarks
-            return Self.text(lines.joined(separator: "\n") + "\n", status: reasons.isEmpty ? .ok : .serviceUnavailable)
+            return Self.text(
+                lines.joined(separator: "\n") + "\n",
+                status: reasons.isEmpty ? .ok : .serviceUnavailable
+            )
         }
         router.get("/metrics") { _, _ in
             Self.text(registry.exposition(), type: "text/plain; version=0.0.4; charset=utf-8")

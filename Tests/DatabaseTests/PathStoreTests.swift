@@ -30,11 +30,14 @@ import Testing
             for step in 0..<40 {
                 // The server's clock is held, so that both sides know the same now.
                 let before = try #require(try store.read().beats.first)
-                let shift = [0, 1, 200, 999, 1000, 1001, 14_999, 15_000, 15_001, 3_600_000]
+                let shift =
+                    [0, 1, 200, 999, 1000, 1001, 14_999, 15_000, 15_001, 3_600_000]
                     .randomElement(using: &generator) ?? 0
                 let isBack = Bool.random(using: &generator)
                 let now = before.beatMilliseconds + Int64(isBack ? -shift : shift)
-                try connection.execute("SET TIMESTAMP = \(now / 1000).\(String(1000 + now % 1000).dropFirst())")
+                try connection.execute(
+                    "SET TIMESTAMP = \(now / 1000).\(String(1000 + now % 1000).dropFirst())"
+                )
                 #expect(try store.read().nowMilliseconds == now)
                 if Int.random(in: 0..<6, using: &generator) == 0 {
                     try store.signOff(writer: "w", lane: 0)
@@ -65,7 +68,12 @@ import Testing
                 try store.store(
                     [
                         Self.beat(),
-                        PathStore.NewBeat(ingest: "b", ageMilliseconds: 7, isInterrupted: false, signsOff: true),
+                        PathStore.NewBeat(
+                            ingest: "b",
+                            ageMilliseconds: 7,
+                            isInterrupted: false,
+                            signsOff: true
+                        ),
                     ],
                     writer: writer,
                     lane: lane,

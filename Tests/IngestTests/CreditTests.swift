@@ -1,11 +1,12 @@
 import JobModel
+import TestSupport
 import Testing
 
 @testable import Ingest
 
 /// When an ingest has to say that clients went unheard.
 @Suite struct CreditTests {
-    private static func job(_ number: Int) -> JobID { JobID("job-\(number)")! }
+    private static func job(_ number: Int) -> JobID { JobID.known("job-\(number)") }
 
     @Test func `refusals here and there are no interruption, one job refused for the gap is`() {
         var refused = RefusedJobs(gapMilliseconds: 1000)
@@ -60,10 +61,14 @@ import Testing
 
     @Test func `congestion is a queue that never empties, not a burst and not one stuck lane`() {
         var congestion = Congestion(timeoutMilliseconds: 2000, nowMilliseconds: 0)
-        for wait in [1900, 20, 1900] as [Int64] { congestion.note(waitMilliseconds: wait, nowMilliseconds: 100) }
+        for wait in [1900, 20, 1900] as [Int64] {
+            congestion.note(waitMilliseconds: wait, nowMilliseconds: 100)
+        }
         congestion.turn(nowMilliseconds: 260)
         #expect(congestion.level == .none)
-        for wait in [600, 500, 1900] as [Int64] { congestion.note(waitMilliseconds: wait, nowMilliseconds: 300) }
+        for wait in [600, 500, 1900] as [Int64] {
+            congestion.note(waitMilliseconds: wait, nowMilliseconds: 300)
+        }
         congestion.turn(nowMilliseconds: 520)
         #expect(congestion.level == .progress)
         congestion.note(waitMilliseconds: 1500, nowMilliseconds: 600)

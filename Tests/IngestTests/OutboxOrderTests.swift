@@ -9,7 +9,7 @@ import Testing
     private static func progress(_ job: Int, bytes: Int64) -> JobMessage {
         .report(
             Report(
-                jobID: JobID("job-\(job)")!,
+                jobID: JobID.known("job-\(job)"),
                 status: .running,
                 phase: "transferring",
                 bytes: bytes,
@@ -20,8 +20,12 @@ import Testing
     }
 
     private static func completion(_ job: Int, disk: Int32) -> JobMessage {
-        .completion(DiskCompletion(jobID: JobID("job-\(job)")!, diskIndex: disk, changeID: "c", bytes: 0))
+        .completion(
+            DiskCompletion(jobID: JobID.known("job-\(job)"), diskIndex: disk, changeID: "c", bytes: 0)
+        )
     }
+
+    private static func number(_ job: JobID) -> Int { Int(job.rawValue.dropFirst("job-".count)) ?? -1 }
 
     @Test func `progress takes the place of progress, and waits behind a transition`() {
         var order = OutboxOrder()
@@ -44,10 +48,10 @@ import Testing
         #expect(order.decision(Self.progress(1, bytes: 20)) == .append)
         order.stored(Self.progress(1, bytes: 20), id: 2, sinceMilliseconds: 0)
         #expect(order.next(countMax: 9, nowMilliseconds: 0).isEmpty, "the first has no verdict yet")
-        order.ended(JobID("job-1")!, id: 1)
+        order.ended(JobID.known("job-1"), id: 1)
         #expect(order.next(countMax: 9, nowMilliseconds: 0).map(\.id) == [2])
-        order.ended(JobID("job-1")!, id: 2)
-        #expect(order.entryCount == 0 && order.jobCount == 0 && !order.holds(JobID("job-1")!))
+        order.ended(JobID.known("job-1"), id: 2)
+        #expect(order.entryCount == 0 && order.jobCount == 0 && !order.holds(JobID.known("job-1")))
     }
 
     @Test func `after a failure an entry comes again, with pauses that grow to two seconds`() {
@@ -57,12 +61,12 @@ import Testing
         var pauses: [Int64] = []
         for _ in 0..<7 {
             #expect(order.next(countMax: 1, nowMilliseconds: now).map(\.id) == [1])
-            order.failed(JobID("job-1")!, id: 1, isHeld: false, nowMilliseconds: now)
+            order.failed(JobID.known("job-1"), id: 1, isHeld: false, nowMilliseconds: now)
             #expect(order.backlogSinceMilliseconds == 7)
             let start = now
             while order.next(countMax: 1, nowMilliseconds: now).isEmpty { now += 50 }
             pauses.append(now - start)
-            order.failed(JobID("job-1")!, id: 1, isHeld: true, nowMilliseconds: now)
+            order.failed(JobID.known("job-1"), id: 1, isHeld: true, nowMilliseconds: now)
             #expect(order.backlogSinceMilliseconds == nil, "a held row is no fault of the way")
             now += 2000
         }
@@ -107,8 +111,8 @@ import Testing
                     if Int.random(in: 0..<3, using: &generator) == 0 {
                         order.failed(one.job, id: one.id, isHeld: false, nowMilliseconds: clock)
                     } else {
-                        let number = Int(one.job.rawValue.dropFirst(4))!
-                        delivered[number, default: []].append(entries[one.id]!)
+                        let number = Self.number(one.job)
+                        delivered[number, default: []] += [entries[one.id]].compactMap(\.self)
                         order.ended(one.job, id: one.id)
                     }
                 }
@@ -122,8 +126,8 @@ import Testing
                 clock += 5000
                 underWay = []
                 for one in order.next(countMax: 9, nowMilliseconds: clock) {
-                    let number = Int(one.job.rawValue.dropFirst(4))!
-                    delivered[number, default: []].append(entries[one.id]!)
+                    let number = Self.number(one.job)
+                    delivered[number, default: []] += [entries[one.id]].compactMap(\.self)
                     order.ended(one.job, id: one.id)
                 }
             }

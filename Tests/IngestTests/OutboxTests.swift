@@ -73,7 +73,7 @@ import Threading
     private static func progress(_ job: Int, bytes: Int64) -> JobMessage {
         .report(
             Report(
-                jobID: JobID("job-\(job)")!,
+                jobID: JobID.known("job-\(job)"),
                 status: .running,
                 phase: "transferring",
                 bytes: bytes,
@@ -84,7 +84,7 @@ import Threading
     }
 
     private static func completion(_ job: Int) -> JobMessage {
-        .completion(DiskCompletion(jobID: JobID("job-\(job)")!, diskIndex: 0, changeID: "c", bytes: 0))
+        .completion(DiskCompletion(jobID: JobID.known("job-\(job)"), diskIndex: 0, changeID: "c", bytes: 0))
     }
 
     private static func eventually(_ condition: () throws -> Bool) async rethrows -> Bool {
@@ -108,17 +108,17 @@ import Threading
         }
         #expect(await first.accept(Self.completion(1)))
         #expect(await first.accept(Self.progress(2, bytes: 7)))
-        #expect(first.outbox.holds(JobID("job-1")!) && !first.outbox.holds(JobID("job-3")!))
+        #expect(first.outbox.holds(JobID.known("job-1")) && !first.outbox.holds(JobID.known("job-3")))
         #expect(await Self.eventually { way.backlog.withLock { $0 } != nil })
         try await first.stop()
         #expect(way.delivered.withLock { $0.isEmpty })
 
         let second = Running(path, way)
-        #expect(await Self.eventually { second.outbox.holds(JobID("job-1")!) })
+        #expect(await Self.eventually { second.outbox.holds(JobID.known("job-1")) })
         way.isOpen.store(true, ordering: .relaxed)
         #expect(
             await Self.eventually {
-                !second.outbox.holds(JobID("job-1")!) && !second.outbox.holds(JobID("job-2")!)
+                !second.outbox.holds(JobID.known("job-1")) && !second.outbox.holds(JobID.known("job-2"))
             }
         )
         let delivered = way.delivered.withLock { $0 }
@@ -135,7 +135,7 @@ import Threading
 
         let third = Running(path, way)
         #expect(await third.accept(Self.completion(9)))
-        #expect(await Self.eventually { !third.outbox.holds(JobID("job-9")!) })
+        #expect(await Self.eventually { !third.outbox.holds(JobID.known("job-9")) })
         #expect(
             way.delivered.withLock { $0.count } == delivered.count + 1,
             "what is done does not come again"
@@ -202,7 +202,7 @@ import Threading
         while kept < 100_000, await running.accept(Self.completion(kept)) { kept += 1 }
         #expect((20..<2000).contains(kept), "\(kept)")
         #expect(running.health.remarks.contains { $0.hasPrefix("outbox: ") })
-        #expect(!running.outbox.holds(JobID("job-\(kept)")!), "what was turned away holds up nothing")
+        #expect(!running.outbox.holds(JobID.known("job-\(kept)")), "what was turned away holds up nothing")
         way.isOpen.store(true, ordering: .relaxed)
         #expect(await Self.eventually { way.delivered.withLock { $0.count } == kept })
         way.isOpen.store(false, ordering: .relaxed)
@@ -248,7 +248,7 @@ import Threading
         #expect(await running.accept(Self.progress(1, bytes: 1)))
         way.isOpen.store(true, ordering: .relaxed)
         #expect(await Self.eventually { way.delivered.withLock { $0.count } == 2 })
-        #expect(await Self.eventually { !running.outbox.holds(JobID("job-1")!) })
+        #expect(await Self.eventually { !running.outbox.holds(JobID.known("job-1")) })
         try await running.stop()
     }
 }

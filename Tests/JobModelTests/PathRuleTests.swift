@@ -4,7 +4,7 @@ import Testing
 /// What of a job's silence counts. Times are in milliseconds by the database's clock.
 @Suite struct PathRuleTests {
     private static let now: Int64 = 10_000_000
-    private static let rule = PathRule(StaleRule(stalledAfterSeconds: 60, failedAfterSeconds: 300)!)
+    private static let rule = StaleRule(stalledAfterSeconds: 60, failedAfterSeconds: 300).map { PathRule($0) }
 
     private func beat(
         _ ingest: String = "a",
@@ -25,7 +25,8 @@ import Testing
     }
 
     private func state(_ beats: PathBeat...) -> PathState {
-        Self.rule.state(of: beats, nowMilliseconds: Self.now)
+        guard let rule = Self.rule else { preconditionFailure("60 s are less than 300 s") }
+        return rule.state(of: beats, nowMilliseconds: Self.now)
     }
 
     @Test func `silence ends where the oldest lane has recorded, and begins where the way was whole`() {
@@ -92,7 +93,8 @@ import Testing
         #expect(PathRule.gapMilliseconds(stalledAfterSeconds: 3) == 1500)
     }
 
-    @Test func `a beat begins anew after a gap, a return, an interruption or a step back, and else goes on`() {
+    @Test func `a beat begins anew after a gap, a return, an interruption or a step back, and else goes on`()
+    {
         func taken(before: Int64, isOff: Bool = false, isInterrupted: Bool = false) -> Bool {
             var beat = beat(before: before, isOff: isOff)
             beat.take(
@@ -108,7 +110,12 @@ import Testing
         #expect(taken(before: 200, isOff: true) && taken(before: 200, isInterrupted: true))
         #expect(!taken(before: -1000), "jitter")
         var stepped = beat(before: -1001)
-        stepped.take(ageMilliseconds: 0, isInterrupted: false, gapMilliseconds: 15_000, nowMilliseconds: Self.now)
+        stepped.take(
+            ageMilliseconds: 0,
+            isInterrupted: false,
+            gapMilliseconds: 15_000,
+            nowMilliseconds: Self.now
+        )
         #expect(stepped.beatMilliseconds == Self.now && stepped.upSinceMilliseconds == Self.now)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// When one report may stand for two.
 @Suite struct ReplacingTests {
-    private static let id = JobID("backup-old-1")!
+    private static let id = JobID.known("backup-old-1")
 
     private static func pick<Value>(_ values: [Value], _ generator: inout SplitMix64) -> Value {
         values[Int.random(in: 0..<values.count, using: &generator)]
@@ -122,6 +122,6 @@ import Testing
         #expect(!later { $0.timestampMilliseconds = 500 }.replaces(plain))
         #expect(!later { $0.bytes = 5 }.replaces(plain))
         #expect(!later { $0.total = 200 }.replaces(plain))
-        #expect(!later { $0.jobID = JobID("another")! }.replaces(plain))
+        #expect(!later { $0.jobID = JobID.known("another") }.replaces(plain))
     }
 }
