@@ -22,26 +22,35 @@ struct Expectation {
     /// An answer that no possibility explains, in a line.
     private(set) var contradiction: String?
 
-    /// Where the lab damaged the file that kept messages were in, any of those that were answered 202 may be
-    /// gone.
-    init(_ ledger: Ledger, mayMiss: Bool = false, mayBeRejected: Bool = false) throws {
+    init(_ ledger: Ledger, mayBeRejected: Bool = false) throws {
         self.mayBeRejected = mayBeRejected
         let entries = ledger.entries
         for (index, entry) in entries.enumerated() {
+            let fate = Self.replacement(entries, index)
+            // The next one says all that this one says, and more.
+            if fate == .certain { continue }
             let message = try Self.message(entry.request)
-            let isReplaced = entry.fate == .kept && Self.mayBeReplaced(entries, index)
-            try take(message, entry, isOptional: isReplaced || (mayMiss && entry.fate == .kept))
+            try take(message, entry, isOptional: fate == .possible)
             guard contradiction == nil else { return }
         }
     }
 
-    /// In the outbox the next progress takes a progress's place.
-    private static func mayBeReplaced(_ entries: [Ledger.Entry], _ index: Int) -> Bool {
-        guard isProgress(entries[index].request) else { return false }
-        let next = entries[(index + 1)...].first { $0.fate != .unknown }
-        // Whether an unanswered one was kept nobody knows.
-        let isFollowed = entries.indices.contains(index + 1) && isProgress(entries[index + 1].request)
-        return isFollowed || next.map { isProgress($0.request) } ?? false
+    private enum Replacement { case none, possible, certain }
+
+    /// Whether the next message took this one's place in the outbox, as a progress may with another one.
+    private static func replacement(_ entries: [Ledger.Entry], _ index: Int) -> Replacement {
+        let entry = entries[index]
+        guard entry.fate == .kept, isProgress(entry.request), entries.indices.contains(index + 1) else {
+            return .none
+        }
+        let next = entries[index + 1]
+        guard next.request.role == .progress else { return .none }
+        switch next.fate {
+        case .kept: return .certain
+        // Whether it was kept nobody knows.
+        case .unknown: return .possible
+        case .taken, .refused: return .none
+        }
     }
 
     private static func isProgress(_ request: ClientRequest) -> Bool {

@@ -9,19 +9,15 @@ struct Judge {
     let way: Settling
 
     /// Judges a job's row and its events.
-    func judge(_ ledger: Ledger, into findings: inout Findings) throws {
+    func judge(_ ledger: Ledger, _ exact: Expectation, into findings: inout Findings) throws {
         let stored = try StoredJob(connection, job: ledger.job)
-        let exact = try Expectation(ledger, mayBeRejected: way.mayBeRejected)
         if let contradiction = exact.contradiction, !way.mayMissKept {
             return findings.wrong.append("\(ledger.job): \(contradiction)")
         }
         if exact.contradiction == nil, isOneOf(exact.possible, stored, &findings, ledger.job) { return }
-        if way.mayMissKept {
-            let damaged = try Expectation(ledger, mayMiss: true)
-            if damaged.contradiction == nil, isOneOf(damaged.possible, stored, &findings, ledger.job) {
-                findings.damagedCount += 1
-                return
-            }
+        if way.mayMissKept, try isRemnant(ledger, stored) {
+            findings.damagedCount += 1
+            return
         }
         let line = "\(ledger.job): \(difference(exact.possible, stored)); \(Self.last(ledger))"
         if isLoss(ledger, stored) { findings.lost.append(line) } else { findings.wrong.append(line) }
@@ -53,9 +49,33 @@ struct Judge {
         return texts.count > 1 ? "\(shortest) (the nearest of \(texts.count) possibilities)" : shortest
     }
 
+    /// Whether the row is made of what its client told, and of all of it that was answered 200 or 201: what was
+    /// answered 202 may be gone.
+    private func isRemnant(_ ledger: Ledger, _ stored: StoredJob) throws -> Bool {
+        guard let row = stored.row else { return false }
+        var told: Set<Int64> = [0]
+        var changeIDs: Set<String> = []
+        for entry in ledger.entries {
+            switch try Expectation.message(entry.request) {
+            case .report(let report): told.formUnion([report.bytes] + report.disks.map(\.bytes))
+            case .completion(let completion): changeIDs.insert(completion.changeID)
+            case .registration(let registration): told.formUnion(registration.disks.compactMap(\.total))
+            case .cancel: break
+            }
+        }
+        let isTold = row.disks.allSatisfy { disk in
+            told.contains(disk.bytes) && (disk.changeID.map { changeIDs.contains($0) } ?? true)
+        }
+        return isTold && !isLoss(ledger, stored, [.taken])
+    }
+
     /// Whether something acknowledged has left no trace; else the row is wrong in another way.
-    private func isLoss(_ ledger: Ledger, _ stored: StoredJob) -> Bool {
-        let acknowledged = ledger.entries.filter { $0.fate == .taken || $0.fate == .kept }
+    private func isLoss(
+        _ ledger: Ledger,
+        _ stored: StoredJob,
+        _ fates: [Ledger.Fate] = [.taken, .kept]
+    ) -> Bool {
+        let acknowledged = ledger.entries.filter { fates.contains($0.fate) }
         guard let row = stored.row else { return !acknowledged.isEmpty }
         let messages = acknowledged.compactMap { try? Expectation.message($0.request) }
         for message in messages {

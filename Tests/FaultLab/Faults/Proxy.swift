@@ -9,7 +9,8 @@ final class Proxy: Sendable {
         case fair
         /// Every chunk of bytes takes so many milliseconds more, each way.
         case slow(UInt32)
-        /// Connections stay open and take bytes, and nothing comes out.
+        /// Connections stay open, and nothing comes out of them. What was sent comes when it is fair again, unless
+        /// they were broken meanwhile: TCP loses nothing in the middle.
         case halfOpen
         /// The same, but only on the way back.
         case deafOneWay
@@ -93,19 +94,22 @@ final class Proxy: Sendable {
                 unsafe recv(source, $0.baseAddress, $0.count, 0)
             }
             guard count > 0 else { break }
-            switch weather.withLock({ $0 }) {
-            case .fair: break
-            case .slow(let milliseconds): pause(milliseconds: milliseconds)
-            case .halfOpen: continue
-            case .deafOneWay where isWayBack: continue
-            case .deafOneWay: break
-            }
+            while isHeld(isWayBack: isWayBack), !isOver.load(ordering: .relaxed) { pause(milliseconds: 5) }
+            if case .slow(let milliseconds) = weather.withLock({ $0 }) { pause(milliseconds: milliseconds) }
             guard Self.send(buffer[..<count], to: target) else { break }
         }
         guard pair.end() else { return }
         sockets.withLock { $0.removeAll { $0 == pair.near || $0 == pair.far } }
         close(pair.near)
         close(pair.far)
+    }
+
+    private func isHeld(isWayBack: Bool) -> Bool {
+        switch weather.withLock({ $0 }) {
+        case .fair, .slow: false
+        case .halfOpen: true
+        case .deafOneWay: isWayBack
+        }
     }
 
     private static func send(_ bytes: ArraySlice<UInt8>, to socket: Int32) -> Bool {

@@ -70,7 +70,7 @@ final class Shuffler: Sendable {
             let number = next.add(1, ordering: .relaxed).oldValue
             guard number < jobCount else { return }
             var generator = SplitMix64(seed: seed &+ UInt64(number) &* 0x2545_F491)
-            let backup = Self.backup(number, &generator)
+            let backup = Self.backup(number, way, &generator)
             send(backup.requests[0], backup, &line)
             let order = Self.shuffled(backup, &generator)
             switch way {
@@ -98,9 +98,10 @@ final class Shuffler: Sendable {
         for run in runs { _ = try? run.value() }
     }
 
-    private static func backup(_ number: Int, _ generator: inout SplitMix64) -> Backup {
+    private static func backup(_ number: Int, _ way: Way, _ generator: inout SplitMix64) -> Backup {
         let id = "backup-shuffle-\(number)"
-        let isNew = Int.random(in: 0..<3, using: &generator) > 0
+        // Only by `seq` can messages at once be put in order.
+        let isNew = way == .concurrent || Int.random(in: 0..<3, using: &generator) > 0
         var shape = BackupShape.short(&generator)
         // An old client's messages may come in any order as far as they have numbers, of a job of one disk.
         if !isNew { (shape.totals, shape.ending) = ([shape.totals[0]], .completed) }

@@ -1,0 +1,31 @@
+import Foundation
+import StackSupport
+import Testing
+
+extension EndToEndTests {
+    /// Some quick scenarios of the fault lab, so that it does not rot.
+    @Suite(.timeLimit(.minutes(6)))
+    struct FaultLabTests {
+        private func lab(_ variables: [String: String]) throws -> Command.Output {
+            let folder = try StackFolder.path("lab")
+            let own = ["SENDENSE_BIN_DIR": Stack.binaries, "SKIP_BUILD": "1", "NO_INSTALL": "1"]
+            return try Command.run(
+                [Stack.root + "/dev", "faults"] + variables.map { "\($0)=\($1)" },
+                environment: ProcessInfo.processInfo.environment.merging(own) { $1 },
+                folder: folder,
+                seconds: 300
+            )
+        }
+
+        @Test func `nothing is lost, wrong or falsely marked in the lab's quick scenarios`() throws {
+            let output = try lab(["SCENARIO": "kill-any,outbox-killed,disorder,sigterm"])
+            #expect(output.status == 0, "\(output)")
+            #expect(output.text.contains("\nkill-any ") && !output.text.contains("left out"), "\(output)")
+        }
+
+        @Test func `a scenario that there is not is refused with the way to the list`() throws {
+            let output = try lab(["SCENARIO": "kill-everything"])
+            #expect(output.status == 2 && output.errorText.contains("LIST=1"), "\(output)")
+        }
+    }
+}
