@@ -43,6 +43,12 @@ public final class Connection {
         return unsafe String(cString: mysql_get_server_info(handle.raw))
     }
 
+    /// The server can leave out rows that another transaction holds (`SKIP LOCKED`): MariaDB 10.6 and newer.
+    public var canSkipLocked: Bool {
+        handle.checkThread()
+        return unsafe mysql_get_server_version(handle.raw) >= 100_600
+    }
+
     /// The server's id of this session, as KILL takes it.
     public var sessionID: UInt {
         handle.checkThread()

@@ -18,11 +18,13 @@ public struct JobStore {
     ///
     /// - Parameters:
     ///   - ids: at most `jobCountMax`, each once, ascending.
-    ///   - skippingHeld: leaves out jobs of which another transaction holds a row, instead of waiting for it.
+    ///   - skippingHeld: leaves out jobs of which another transaction holds a row, instead of waiting for it;
+    ///     before MariaDB 10.6 it waits all the same.
     /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
     ///   told apart: only the very same bytes count.
     /// - Throws: `DatabaseError`.
     public func lock(_ ids: [JobID], skippingHeld: Bool = false) throws(DatabaseError) -> LockedJobs {
+        let skippingHeld = skippingHeld && connection.canSkipLocked
         let parameters = Self.padded(ids)
         var locked = LockedJobs()
         let wanted = Set(ids)
