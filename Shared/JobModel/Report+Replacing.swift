@@ -17,7 +17,7 @@ extension Report {
         return !isNewTotalAlone && tells(bytes: bytes, total: total, beyond: earlier.bytes, earlier.total)
             && (speed ?? 0 > 0 || earlier.speed ?? 0 == 0)
             && (etaSeconds ?? 0 > 0 || earlier.etaSeconds ?? 0 == 0)
-            && (percentHundredths ?? -1) >= (earlier.percentHundredths ?? -1)
+            && (percentHundredths != nil || earlier.percentHundredths == nil)
             && (!phase.isEmpty || earlier.phase.isEmpty)
             && coversDisks(of: earlier)
     }

@@ -34,6 +34,14 @@ lint_tree() {
         warn "left out: there is no docker-compose here."
     fi
 
+    step "haproxy -c"
+    # Not installed for this: its package starts a service.
+    if command -v haproxy >/dev/null; then
+        haproxy -c -q -f compose/haproxy.cfg || failed+=("haproxy -c")
+    else
+        warn "left out: there is no haproxy here."
+    fi
+
     ((${#failed[@]} == 0)) || die "lint found something: $(printf '%s; ' "${failed[@]}")see above." \
         "'swift format -i FILE' mends what is only form."
     say "lint: nothing to complain of."
