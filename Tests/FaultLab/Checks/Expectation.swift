@@ -3,8 +3,9 @@ import StackSupport
 import TelemetryContract
 import TestSupport
 
-/// What a job's rows may be after its client's messages: the pure rules, applied to the messages in the order in
-/// which they were sent. Where a client does not know whether a message was stored, both are possible.
+/// What a job's rows may be after its client's messages: the pure rules, applied to the messages in the
+/// order in which they were sent. Where a client does not know whether a message was stored, both are
+/// possible.
 struct Expectation {
     /// One possibility.
     struct Possible: Equatable {

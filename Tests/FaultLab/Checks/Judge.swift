@@ -49,8 +49,8 @@ struct Judge {
         return texts.count > 1 ? "\(shortest) (the nearest of \(texts.count) possibilities)" : shortest
     }
 
-    /// Whether the row is made of what its client told, and of all of it that was answered 200 or 201: what was
-    /// answered 202 may be gone.
+    /// Whether the row is made of what its client told, and of all of it that was answered 200 or 201: what
+    /// was answered 202 may be gone.
     private func isRemnant(_ ledger: Ledger, _ stored: StoredJob) throws -> Bool {
         guard let row = stored.row else { return false }
         var told: Set<Int64> = [0]

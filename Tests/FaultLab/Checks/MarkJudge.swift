@@ -7,8 +7,8 @@ struct MarkJudge {
     /// What a mark may be early by: clocks are read in whole milliseconds, in another process.
     private static let toleranceMilliseconds: Int64 = 250
 
-    /// What an outage may be shorter by in the detector's eyes: the path carries beats some time before all of
-    /// it says that it is ready.
+    /// What an outage may be shorter by in the detector's eyes: the path carries beats some time before all
+    /// of it says that it is ready.
     private static let readinessMilliseconds: Int64 = 1000
 
     let stalledAfterMilliseconds: Int64

@@ -24,8 +24,9 @@ enum TableRules {
             """
             SELECT id, CONCAT_WS(' ', current_phase, progress_percent, transfer_speed_bps, eta_seconds,
               error_message, completed_at) FROM backup_jobs WHERE status = 'completed'
-            AND (current_phase <> 'completed' OR progress_percent <> 100 OR COALESCE(transfer_speed_bps, 1) <> 0
-              OR COALESCE(eta_seconds, 1) <> 0 OR error_message IS NOT NULL OR completed_at IS NULL OR presumed)
+            AND (current_phase <> 'completed' OR progress_percent <> 100
+              OR COALESCE(transfer_speed_bps, 1) <> 0 OR COALESCE(eta_seconds, 1) <> 0
+              OR error_message IS NOT NULL OR completed_at IS NULL OR presumed)
             """
         ),
         (
@@ -68,7 +69,8 @@ enum TableRules {
             """
             SELECT job_id, CONCAT(id, ': ', COALESCE(before_status, 'none'), ', then from ',
               COALESCE(from_status, 'none')) FROM
-            (SELECT id, job_id, from_status, LAG(to_status) OVER (PARTITION BY job_id ORDER BY id) AS before_status
+            (SELECT id, job_id, from_status,
+                LAG(to_status) OVER (PARTITION BY job_id ORDER BY id) AS before_status
               FROM job_events) e WHERE NOT (from_status <=> before_status)
             """
         ),

@@ -9,8 +9,8 @@ final class Proxy: Sendable {
         case fair
         /// Every chunk of bytes takes so many milliseconds more, each way.
         case slow(UInt32)
-        /// Connections stay open, and nothing comes out of them. What was sent comes when it is fair again, unless
-        /// they were broken meanwhile: TCP loses nothing in the middle.
+        /// Connections stay open, and nothing comes out of them. What was sent comes when it is fair again,
+        /// unless they were broken meanwhile: TCP loses nothing in the middle.
         case halfOpen
         /// The same, but only on the way back.
         case deafOneWay

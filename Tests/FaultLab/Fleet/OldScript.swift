@@ -1,8 +1,8 @@
 import StackSupport
 import TestSupport
 
-/// A client as it is in the field: no `seq`, disk after disk, nothing is ever repeated. Its job is registered by
-/// the hub.
+/// A client as it is in the field: no `seq`, disk after disk, nothing is ever repeated. Its job is
+/// registered by the hub.
 struct OldScript: Script {
     private enum Stage {
         case registration

@@ -6,8 +6,8 @@ protocol Script: Sendable {
     var job: String { get }
     /// Has `seq`: repeats each request until it is acknowledged.
     var isNew: Bool { get }
-    /// The next request; nil after the last. A backup that would go on for ever comes to its end once the fleet
-    /// is closing.
+    /// The next request; nil after the last. A backup that would go on for ever comes to its end once the
+    /// fleet is closing.
     mutating func next(isClosing: Bool) -> ClientRequest?
 }
 

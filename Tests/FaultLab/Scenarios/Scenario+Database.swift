@@ -144,7 +144,7 @@ extension Scenario {
                 cut += 1
                 if session.statement.hasPrefix("COMMIT") { atCommit += 1 }
                 // A lane tries again to connect twice a second.
-                pause(milliseconds: UInt32.random(in: 0...250, using: &generator))
+                pause(milliseconds: UInt32.random(in: 0...120, using: &generator))
             }
             return cut >= 300
         }

@@ -61,8 +61,8 @@ final class Site: Sendable {
             "SENDENSE_DATABASE_NAME": database.database, "SENDENSE_DATABASE_USER": Self.user,
             "SENDENSE_STALLED_AFTER": "\(plan.stalledAfterSeconds)",
             "SENDENSE_FAILED_AFTER": "\(plan.failedAfterSeconds)",
-            // As far below the thresholds as it is in the field, or a client that waits for answers which do not
-            // come has too few tries within a threshold.
+            // As far below the thresholds as it is in the field, or a client that waits for answers which
+            // do not come has too few tries within a threshold.
             "SENDENSE_ACK_TIMEOUT": "1000",
         ]
         let maker = Maker(plan: plan, folder: folder, common: common)
