@@ -95,6 +95,27 @@ import Threading
         return false
     }
 
+    @Test func `until the file is read every job's next message waits: it may be behind others`() async throws
+    {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let job = Self.completion(1).jobID
+        let way = Way()
+        let settings = OutboxSettings(path: folder + "/outbox.sqlite", byteCountMax: 64 << 20)
+        let outbox = Outbox(
+            settings,
+            way.way,
+            health: Health(waitingFor: []),
+            logger: Logger(label: "test")
+        )
+        #expect(outbox.holds(job))
+        let service = outbox.service()
+        let task = Task { try await service.run() }
+        #expect(await Self.eventually { !outbox.holds(job) })
+        outbox.stop()
+        try await task.value
+    }
+
     @Test func `what is accepted survives the process, and goes out in order with its own time`() async throws
     {
         let folder = try Self.folder()

@@ -20,6 +20,8 @@ final class Outbox: Sendable {
         /// Messages that are about to be stored, by job.
         var arriving: [JobID: Int] = [:]
         var waiting: Set<JobID> = []
+        /// What waits from an earlier run is not known yet: it may be anybody's.
+        var isOpening = true
     }
 
     /// The name under which it shows in the ingest's health.
@@ -46,7 +48,7 @@ final class Outbox: Sendable {
 
     /// Whether something of the job waits, so that its next message has to wait behind it.
     func holds(_ job: JobID) -> Bool {
-        holding.withLock { $0.arriving[job] != nil || $0.waiting.contains(job) }
+        holding.withLock { $0.isOpening || $0.arriving[job] != nil || $0.waiting.contains(job) }
     }
 
     /// Takes a message in. The reply comes once, from any thread: whether it is on the disk.
@@ -85,7 +87,10 @@ final class Outbox: Sendable {
     private func run() {
         var shelf = OutboxShelf(settings, counters, health: health, logger: logger)
         shelf.open()
-        holding.withLock { $0.waiting = shelf.order.jobs }
+        holding.withLock { holding in
+            holding.waiting = shelf.order.jobs
+            holding.isOpening = false
+        }
         var nextReportMilliseconds: Int64 = 0
         while let work = mailbox.takeAll(waitingMilliseconds: shelf.order.entryCount > 0 ? 20 : 500) {
             let now = MonotonicClock.nowMilliseconds
