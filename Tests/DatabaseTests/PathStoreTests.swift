@@ -30,11 +30,14 @@ import Testing
             for step in 0..<40 {
                 // The server's clock is held, so that both sides know the same now.
                 let before = try #require(try store.read().beats.first)
-                let shift = [0, 1, 200, 999, 1000, 1001, 14_999, 15_000, 15_001, 3_600_000]
+                let shift =
+                    [0, 1, 200, 999, 1000, 1001, 14_999, 15_000, 15_001, 3_600_000]
                     .randomElement(using: &generator) ?? 0
                 let isBack = Bool.random(using: &generator)
                 let now = before.beatMilliseconds + Int64(isBack ? -shift : shift)
-                try connection.execute("SET TIMESTAMP = \(now / 1000).\(String(1000 + now % 1000).dropFirst())")
+                try connection.execute(
+                    "SET TIMESTAMP = \(now / 1000).\(String(1000 + now % 1000).dropFirst())"
+                )
                 #expect(try store.read().nowMilliseconds == now)
                 if Int.random(in: 0..<6, using: &generator) == 0 {
                     try store.signOff(writer: "w", lane: 0)
@@ -65,7 +68,12 @@ import Testing
                 try store.store(
                     [
                         Self.beat(),
-                        PathStore.NewBeat(ingest: "b", ageMilliseconds: 7, isInterrupted: false, signsOff: true),
+                        PathStore.NewBeat(
+                            ingest: "b",
+                            ageMilliseconds: 7,
+                            isInterrupted: false,
+                            signsOff: true
+                        ),
                     ],
                     writer: writer,
                     lane: lane,
@@ -77,6 +85,11 @@ import Testing
             try store.signOff(writer: "w", lanesFrom: 1)
             let off = try store.read().beats.filter { $0.isOff && $0.ingest == "a" }
             #expect(off.map(\.writer) == ["w"] && off.map(\.lane) == [1])
+            #expect(off.allSatisfy { !$0.isWriterOff }, "that lane does not come back")
+            try store.signOff(writer: "w", lane: 0)
+            let writerOff = try store.read().beats.filter(\.isWriterOff)
+            #expect(writerOff.map(\.ingest) == ["a"] && writerOff.map(\.lane) == [0], "b has done so itself")
+            #expect(writerOff.allSatisfy { $0.isOff })
         }
     }
 
