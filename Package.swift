@@ -154,6 +154,7 @@ let package = Package(
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
         ),
         tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
+        tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
         tests("EndToEndTests", ["Database"]),
     ]
 )
