@@ -155,6 +155,13 @@ let package = Package(
         ),
         tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
         tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
+        tests(
+            "SimulationTests",
+            [
+                "Ingest", "Writer", "StaleDetector", "Database", "JobModel", "ServiceKit", "Threading", "Wire",
+                logging,
+            ]
+        ),
         tests("EndToEndTests", ["Database"]),
     ]
 )
