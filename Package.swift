@@ -202,6 +202,14 @@ let package = Package(
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
         ),
         tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
+        tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
+        tests(
+            "SimulationTests",
+            [
+                "Ingest", "Writer", "StaleDetector", "Database", "JobModel", "ServiceKit", "Threading", "Wire",
+                logging,
+            ]
+        ),
         tests("EndToEndTests", ["Database", "FaultLab", "StackSupport"]),
 
         // ./dev faults: real processes under every fault that we know; no product.

@@ -7,7 +7,7 @@ struct SilenceJudge {
     enum Decision: Equatable {
         /// Its silence is too short, or may be ours.
         case nothing
-        /// Its row was held until lately, so its client had no chance to be heard since. It may still be held.
+        /// Look whether its row is held: its client had no chance to be heard then.
         case probe
         /// The silence is its client's own.
         case mark(StaleRule.Mark, SilenceEvidence)
@@ -16,8 +16,11 @@ struct SilenceJudge {
     let rule: StaleRule
 
     /// Which jobs are worth reading: by status, silent for so many seconds.
+    ///
+    /// A running job is looked at from half of its threshold on. So a row that was held until just before it is
+    /// known, and one that is free has been so for long enough to be heard again.
     func candidates(_ path: PathState) -> [(status: JobStatus, seconds: Int64)] {
-        [(JobStatus.running, rule.stalledAfterSeconds), (.stalled, rule.failedAfterSeconds)]
+        [(JobStatus.running, max(1, rule.stalledAfterSeconds / 2)), (.stalled, rule.failedAfterSeconds)]
             .filter { path.longestSilence >= $0.1 * 1000 }
     }
 
@@ -27,7 +30,8 @@ struct SilenceJudge {
             sinceContact: job.contactMilliseconds,
             nowMilliseconds: job.readMilliseconds
         )
-        guard rule.mark(status: job.status, silenceMilliseconds: silence) != nil else { return .nothing }
+        let worthALook = candidates(path).first { $0.status == job.status }
+        guard let worthALook, silence >= worthALook.seconds * 1000 else { return .nothing }
         if let heldUntil = held.heldUntil(job.id), let recordedUntil = path.recordedUntilMilliseconds {
             silence = min(silence, max(0, recordedUntil - heldUntil))
         }

@@ -15,6 +15,8 @@ public struct PathBeat: Equatable, Sendable {
     public var upSinceMilliseconds: Int64
     /// Ingest or writer has ended in order.
     public var isOff: Bool
+    /// It was the writer: once its lane is back, the ingest is to be heard through it again.
+    public var isWriterOff: Bool
 
     /// Creates a beat from its parts.
     public init(
@@ -23,7 +25,8 @@ public struct PathBeat: Equatable, Sendable {
         lane: Int32,
         beatMilliseconds: Int64,
         upSinceMilliseconds: Int64,
-        isOff: Bool = false
+        isOff: Bool = false,
+        isWriterOff: Bool = false
     ) {
         self.ingest = ingest
         self.writer = writer
@@ -31,6 +34,7 @@ public struct PathBeat: Equatable, Sendable {
         self.beatMilliseconds = beatMilliseconds
         self.upSinceMilliseconds = upSinceMilliseconds
         self.isOff = isOff
+        self.isWriterOff = isWriterOff
     }
 
     /// A step of the database's clock backwards by less than this is no step: beats jitter.
@@ -55,6 +59,6 @@ public struct PathBeat: Equatable, Sendable {
             upSinceMilliseconds = nowMilliseconds
         }
         beatMilliseconds = isStep ? told : max(told, beatMilliseconds)
-        isOff = false
+        (isOff, isWriterOff) = (false, false)
     }
 }

@@ -35,7 +35,7 @@ public struct PathRule: Equatable, Sendable {
         var isSetBack = false
         var oldest: PathBeat?
         for link in Dictionary(grouping: beats, by: { Link(ingest: $0.ingest, writer: $0.writer) }).values {
-            let lanes = link.filter { !$0.isOff }.map { lane in
+            let lanes = link.filter { isOnDuty($0, among: beats) }.map { lane in
                 var lane = lane
                 // Not heard of since the step, whose time the others have noted.
                 if lane.beatMilliseconds > latest { lane.beatMilliseconds = state.upSinceMilliseconds }
@@ -48,7 +48,8 @@ public struct PathRule: Equatable, Sendable {
                 state.upSinceMilliseconds = max(state.upSinceMilliseconds, end)
                 continue
             }
-            isSetBack = isSetBack || link.contains { !$0.isOff && $0.beatMilliseconds > latest }
+            isSetBack =
+                isSetBack || link.contains { isOnDuty($0, among: beats) && $0.beatMilliseconds > latest }
             for lane in lanes where lane.beatMilliseconds < oldest?.beatMilliseconds ?? .max {
                 oldest = lane
             }
@@ -67,6 +68,14 @@ public struct PathRule: Equatable, Sendable {
             state.interruption = "the database's clock was set back"
         }
         return state
+    }
+
+    /// Whether something is to come that way. A writer that ended in order signed off for its ingests, too; where its
+    /// lane is back, an ingest that is not has fallen silent meanwhile, or before.
+    private func isOnDuty(_ beat: PathBeat, among beats: [PathBeat]) -> Bool {
+        guard beat.isOff else { return true }
+        return beat.isWriterOff
+            && beats.contains { !$0.isOff && $0.writer == beat.writer && $0.lane == beat.lane }
     }
 
     private struct Link: Hashable {

@@ -85,6 +85,11 @@ import Testing
             try store.signOff(writer: "w", lanesFrom: 1)
             let off = try store.read().beats.filter { $0.isOff && $0.ingest == "a" }
             #expect(off.map(\.writer) == ["w"] && off.map(\.lane) == [1])
+            #expect(off.allSatisfy { !$0.isWriterOff }, "that lane does not come back")
+            try store.signOff(writer: "w", lane: 0)
+            let writerOff = try store.read().beats.filter(\.isWriterOff)
+            #expect(writerOff.map(\.ingest) == ["a"] && writerOff.map(\.lane) == [0], "b has done so itself")
+            #expect(writerOff.allSatisfy { $0.isOff })
         }
     }
 

@@ -95,6 +95,27 @@ import Threading
         return false
     }
 
+    @Test func `until the file is read every job's next message waits: it may be behind others`() async throws
+    {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let job = Self.completion(1).jobID
+        let way = Way()
+        let settings = OutboxSettings(path: folder + "/outbox.sqlite", byteCountMax: 64 << 20)
+        let outbox = Outbox(
+            settings,
+            way.way,
+            health: Health(waitingFor: []),
+            logger: Logger(label: "test")
+        )
+        #expect(outbox.holds(job))
+        let service = outbox.service()
+        let task = Task { try await service.run() }
+        #expect(await Self.eventually { !outbox.holds(job) })
+        outbox.stop()
+        try await task.value
+    }
+
     @Test func `what is accepted survives the process, and goes out in order with its own time`() async throws
     {
         let folder = try Self.folder()
@@ -222,20 +243,6 @@ import Threading
         #expect(second.health.remarks.contains { $0.contains("cannot be used") })
         try await second.stop()
         try await first.stop()
-    }
-
-    @Test func `before it knows what it holds, every job's messages wait behind that`() async throws {
-        let folder = try Self.folder()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let way = Way()
-        let settings = OutboxSettings(path: folder + "/outbox.sqlite", byteCountMax: 64 << 20)
-        let logger = Logger(label: "test")
-        let outbox = Outbox(settings, way.way, health: Health(waitingFor: []), logger: logger)
-        #expect(try outbox.holds(#require(JobID("job-1"))), "it does not run yet")
-        let running = Running(folder + "/other.sqlite", way)
-        #expect(await running.accept(Self.completion(1)))
-        #expect(try !running.outbox.holds(#require(JobID("job-2"))))
-        try await running.stop()
     }
 
     @Test func `what the rules refuse is done with, too`() async throws {

@@ -32,6 +32,13 @@ import Testing
         #expect(window.count == 1)
     }
 
+    @Test func `what is given up together is given up in the order in which it came`() {
+        var window = window()
+        for ticket in 0..<20 { window.enqueue(ticket, receivedMilliseconds: Int64(ticket)) }
+        window.sent(count: 15, nowMilliseconds: 20)
+        #expect(window.expire(nowMilliseconds: 3000) == Array(0..<20))
+    }
+
     @Test func `the connection is given up only when no verdict at all comes`() {
         var window = window()
         #expect(!window.isSilent(nowMilliseconds: 100_000), "nothing is out")

@@ -12,7 +12,8 @@ import Testing
         lane: Int32 = 0,
         before: Int64 = 100,
         up: Int64 = 1_000_000,
-        isOff: Bool = false
+        isOff: Bool = false,
+        isWriterOff: Bool = false
     ) -> PathBeat {
         PathBeat(
             ingest: ingest,
@@ -20,7 +21,8 @@ import Testing
             lane: lane,
             beatMilliseconds: Self.now - before,
             upSinceMilliseconds: Self.now - up,
-            isOff: isOff
+            isOff: isOff || isWriterOff,
+            isWriterOff: isWriterOff
         )
     }
 
@@ -64,6 +66,23 @@ import Testing
         #expect(state(beat("a", before: 100_000, isOff: true)).interruption != nil)
         #expect(state().interruption == "no ingest reaches the database through any writer")
         #expect(state(beat(before: 400_000)).interruption != nil, "all are forgotten")
+    }
+
+    @Test func `an ingest that does not come back after its writer's restart is an interruption`() {
+        let isDown = state(beat("a", before: 20_000, isWriterOff: true), beat("b", writer: "x"))
+        #expect(isDown.interruption == nil, "nothing is to come through a writer that ended in order")
+        let isBack = state(
+            beat("a", before: 20_000, isWriterOff: true),
+            beat("b", before: 100),
+            beat("a", writer: "x"),
+            beat("b", writer: "x")
+        )
+        #expect(isBack.interruption?.contains("ingest a") == true)
+        let signedOff = state(beat("a", before: 20_000, isOff: true), beat("b", before: 100))
+        #expect(signedOff.interruption == nil, "it has said so itself")
+        let forgotten = state(beat("a", before: 310_000, isWriterOff: true), beat("b", before: 100))
+        #expect(forgotten.interruption == nil)
+        #expect(forgotten.silence(sinceContact: 0, nowMilliseconds: Self.now) == 10_000 - 100)
     }
 
     @Test func `a clock set back counts from there, and says nothing until the way has shown itself again`() {

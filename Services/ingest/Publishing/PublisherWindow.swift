@@ -59,24 +59,26 @@ struct PublisherWindow<Ticket> {
         return inFlight.removeValue(forKey: id)?.ticket
     }
 
-    /// Gives up the messages that have waited too long.
+    /// Gives up the messages that have waited too long, oldest first: they may go on to a place where their order
+    /// counts.
     mutating func expire(nowMilliseconds: Int64) -> [Ticket] {
-        var expired: [Ticket] = []
         let oldest = nowMilliseconds - timeoutMilliseconds
+        var expired = expireInFlight(oldest)
         var count = 0
         while queuedStart + count < queued.count, queued[queuedStart + count].receivedMilliseconds <= oldest {
             expired.append(queued[queuedStart + count].ticket)
             count += 1
         }
         drop(count)
-        guard earliestMilliseconds <= oldest else { return expired }
-        let late = inFlight.values.filter { $0.receivedMilliseconds <= oldest }
-        for entry in late {
-            inFlight[entry.id] = nil
-            expired.append(entry.ticket)
-        }
-        earliestMilliseconds = inFlight.values.map(\.receivedMilliseconds).min() ?? .max
         return expired
+    }
+
+    private mutating func expireInFlight(_ oldest: Int64) -> [Ticket] {
+        guard earliestMilliseconds <= oldest else { return [] }
+        let late = inFlight.values.filter { $0.receivedMilliseconds <= oldest }.sorted { $0.id < $1.id }
+        for entry in late { inFlight[entry.id] = nil }
+        earliestMilliseconds = inFlight.values.map(\.receivedMilliseconds).min() ?? .max
+        return late.map(\.ticket)
     }
 
     /// Whether messages are out and no verdict at all has come for so long that the connection is to be given up.

@@ -50,7 +50,7 @@ public struct PathStore {
             INSERT INTO path_beats (ingest, writer, lane, beat_ms, up_since_ms, is_off)
             VALUES (?, ?, ?, \(told), \(ServerClock.milliseconds), ?)
             ON DUPLICATE KEY UPDATE
-              up_since_ms = IF(is_off = 1 OR ? = 1 OR VALUES(beat_ms) - beat_ms > ?
+              up_since_ms = IF(is_off <> 0 OR ? = 1 OR VALUES(beat_ms) - beat_ms > ?
                 OR VALUES(beat_ms) < beat_ms - \(PathBeat.stepMilliseconds), VALUES(up_since_ms), up_since_ms),
               beat_ms = IF(VALUES(beat_ms) < beat_ms - \(PathBeat.stepMilliseconds), VALUES(beat_ms),
                 GREATEST(VALUES(beat_ms), beat_ms)),
@@ -67,12 +67,15 @@ public struct PathStore {
         )
     }
 
-    /// A lane ends in order: its silence from here on is no interruption.
+    /// A lane ends in order: its silence from here on is no interruption, until it is back.
     ///
     /// - Throws: `DatabaseError`.
     public func signOff(writer: String, lane: Int32) throws(DatabaseError) {
-        try connection.prepare("UPDATE path_beats SET is_off = 1 WHERE writer = ? AND lane = ?")
-            .execute([.text(writer), .int(Int64(lane))])
+        // An ingest that has signed off itself stays so.
+        try connection.prepare(
+            "UPDATE path_beats SET is_off = 2 WHERE writer = ? AND lane = ? AND is_off = 0"
+        )
+        .execute([.text(writer), .int(Int64(lane))])
     }
 
     /// Signs off the lanes that a writer has no more.
@@ -105,7 +108,8 @@ public struct PathStore {
                     lane: Int32(clamping: try row.int(3)),
                     beatMilliseconds: try row.int(4),
                     upSinceMilliseconds: try row.int(5),
-                    isOff: try row.int(6) != 0
+                    isOff: try row.int(6) != 0,
+                    isWriterOff: try row.int(6) == 2
                 )
             )
         }

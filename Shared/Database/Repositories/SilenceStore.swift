@@ -115,11 +115,14 @@ public struct SilenceStore {
         }
     }
 
-    /// Looks whether another transaction holds a job's row.
+    /// Looks whether another transaction holds a job's row; one that only looks, too, is none.
     ///
     /// - Throws: `DatabaseError` of kind `retry` if it does.
     public func probe(_ job: SilentJob) throws(DatabaseError) {
-        _ = try connection.transaction { () throws(DatabaseError) -> Bool in try lock(job) }
+        _ = try connection.transaction { () throws(DatabaseError) -> Bool in
+            try connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? LOCK IN SHARE MODE NOWAIT")
+                .query([.text(job.id.rawValue)]).isEmpty
+        }
     }
 
     /// Whether the row is there; it is ours until the transaction ends.
