@@ -74,6 +74,9 @@ public struct OldClient: Sendable {
     /// - Parameter second: seconds since 1970 UTC, also ones that are over.
     public mutating func setClock(_ second: Int64) { self.second = second }
 
+    /// Lets time pass for the client.
+    public mutating func advanceClock(seconds: Int64) { second += seconds }
+
     /// What it sends while a disk is copied.
     public mutating func progress(disk: Int, bytes: Int64) -> ClientRequest {
         // Two messages may share a second, but not the last of one disk and the first of the next.

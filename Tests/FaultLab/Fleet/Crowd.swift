@@ -31,6 +31,8 @@ final class Crowd: Sendable {
                 job: "backup-\(name)-\(number)",
                 shape: BackupShape(totals: [1 << 40], steps: nil, ending: .completed),
                 generation: number.isMultiple(of: 2) ? .withoutDisks : .withDisks,
+                // As in the field: five seconds by their clocks, however fast they are told here.
+                secondsApart: 5,
                 seed: seed &+ UInt64(number)
             )
             return Member(script)

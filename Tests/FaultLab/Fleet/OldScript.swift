@@ -14,14 +14,23 @@ struct OldScript: Script {
     let isNew = false
     private let shape: BackupShape
     private let failure: OldClient.Failure
+    /// Seconds that lie between two reports at least.
+    private let secondsApart: Int64
     private var client: OldClient
     private var stage = Stage.registration
     private var disk = 0
     private var bytes: Int64 = 0
 
-    init(job: String, shape: BackupShape, generation: OldClient.Generation, clock: Int64? = nil, seed: UInt64)
-    {
+    init(
+        job: String,
+        shape: BackupShape,
+        generation: OldClient.Generation,
+        clock: Int64? = nil,
+        secondsApart: Int64 = 0,
+        seed: UInt64
+    ) {
         self.shape = shape
+        self.secondsApart = secondsApart
         client = OldClient(job: job, totals: shape.totals, generation: generation, seed: seed)
         if let clock { client.setClock(clock) }
         failure = OldClient.Failure.allCases[Int(seed % UInt64(OldClient.Failure.allCases.count))]
@@ -55,6 +64,7 @@ struct OldScript: Script {
         let isDone = shape.steps == nil && isLastDisk ? isClosing : number > shape.steps ?? 6
         guard isDone else {
             stage = .report(number + 1)
+            client.advanceClock(seconds: secondsApart)
             bytes += shape.steps.map { shape.totals[disk] / Int64($0) } ?? 1_000_003
             bytes = min(shape.totals[disk], bytes)
             return number == 3 ? client.noNews(disk: disk) : client.progress(disk: disk, bytes: bytes)
