@@ -62,6 +62,11 @@ struct IngestSettings: Sendable {
         writers = try settings.string("writers").split(separator: ",").map {
             String($0.drop { $0 == " " })
         }
+        for endpoint in writers where !["tcp://", "ipc://"].contains(where: endpoint.hasPrefix) {
+            throw SettingsError(
+                "--writers (SENDENSE_WRITERS) has \"\(endpoint)\"; an endpoint is written tcp://127.0.0.1:5590"
+            )
+        }
         ackTimeoutMilliseconds = Int64(try settings.int("ack.timeout", in: 10...600_000))
         windowCountMax = try settings.int("ingest.window", in: 1...10_000_000)
         connectionCountMax = try settings.int("ingest.connections", in: 1...1_000_000)

@@ -43,6 +43,8 @@ struct Batch {
         var answers: [Answer] = []
         answers.reserveCapacity(items.count)
         var ignored = 0
+        /// Jobs that were heard by more than messages that something newer had overtaken.
+        var heard: Set<JobID> = []
         for item in items {
             let id = item.message.jobID
             guard !held.contains(id) else {
@@ -56,6 +58,7 @@ struct Batch {
             if effect.isContact {
                 let age = max(0, nowMilliseconds - item.receivedMilliseconds)
                 ages[id] = min(ages[id] ?? age, age)
+                if effect.answer.verdict != .superseded { heard.insert(id) }
             }
             if !effect.changes.isEmpty { events[id, default: []] += effect.changes }
             if case .registration(let registration) = item.message,
@@ -74,7 +77,7 @@ struct Batch {
                 events: events[id] ?? [],
                 registration: registrations[id]
             )
-            if shedsContacts, change.isContactOnly {
+            if shedsContacts, change.isContactOnly, !heard.contains(id) {
                 shed += 1
                 return nil
             }

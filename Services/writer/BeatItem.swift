@@ -18,20 +18,27 @@ struct BeatItem: Sendable {
     var tally: BeatTally
 }
 
-/// Counts the lanes that have stored a beat.
+/// Counts the lanes that have dealt with a beat.
+///
+/// One that stores it is enough for the ingest: a lane that is stuck must not keep the messages of the others from the
+/// writer. The stale-detector looks at each lane's row.
 final class BeatTally: Sendable {
-    private let state: Mutex<(open: Int, isStored: Bool)>
+    private let state: Mutex<(open: Int, isAnswered: Bool)>
 
     init(laneCount: Int) {
-        state = Mutex((laneCount, true))
+        state = Mutex((laneCount, false))
     }
 
-    /// One more lane has dealt with it. The last one gets whether all have stored it, the others nil.
+    /// One more lane has dealt with it.
+    ///
+    /// - Returns: what to tell the ingest: true with the first that has stored it, false with the last if none has.
+    ///   nil: nothing.
     func note(isStored: Bool) -> Bool? {
         state.withLock { state in
             state.open -= 1
-            state.isStored = state.isStored && isStored
-            return state.open == 0 ? state.isStored : nil
+            guard !state.isAnswered, isStored || state.open == 0 else { return nil }
+            state.isAnswered = true
+            return isStored
         }
     }
 }

@@ -28,16 +28,16 @@ struct LaneBeats {
     /// - Parameters:
     ///   - beats: in the order in which they came.
     ///   - isReady: the tables are there.
-    /// - Returns: an answer for each beat that no other lane has still to deal with.
+    /// - Returns: an answer for each beat that is to be answered now.
     mutating func store(
         _ beats: [BeatItem],
         isReady: Bool
     ) -> [(sender: [UInt8], answer: AnswerEnvelope)] {
         let isStored = isReady && store(beats)
         return beats.compactMap { beat in
-            guard let isStoredByAll = beat.tally.note(isStored: isStored) else { return nil }
+            guard let isStoredBySome = beat.tally.note(isStored: isStored) else { return nil }
             let answer =
-                isStoredByAll
+                isStoredBySome
                 ? Answer(.applied) : Answer(.unavailable, detail: "The writer cannot use its database.")
             return (beat.sender, AnswerEnvelope(messageID: beat.messageID, answer: answer))
         }
@@ -70,10 +70,11 @@ struct LaneBeats {
     }
 
     private mutating func store(_ beats: [BeatItem]) -> Bool {
-        let newest = Self.newest(beats, known: known, nowMilliseconds: MonotonicClock.nowMilliseconds)
         // A statement that others were in the way of is worth another try; the next beat comes soon enough.
         for _ in 0..<2 {
             guard let connection = session.connection() else { return false }
+            // Getting the connection may have taken long, and a beat must not claim that time.
+            let newest = Self.newest(beats, known: known, nowMilliseconds: MonotonicClock.nowMilliseconds)
             do throws(DatabaseError) {
                 if known.isEmpty {
                     try PathStore(connection).signOff(

@@ -19,7 +19,7 @@ final class LaneSet: Sendable {
         return lanes[Int(Self.hash(item.message.jobID) % UInt64(lanes.count))].put(item)
     }
 
-    /// Puts an ingest's beat into every lane. The answer comes once all have stored it, or one of them cannot.
+    /// Puts an ingest's beat into every lane. The answer comes with the first that has stored it, or once none can.
     func put(_ beat: Beat, from sender: [UInt8], receivedMilliseconds: Int64) -> Bool {
         let lanes = all
         let tally = BeatTally(laneCount: lanes.count)

@@ -118,7 +118,10 @@ import Testing
         }
     }
 
-    @Test func `a row that another transaction holds is told at once, and marked once it is free`() throws {
+    @Test(arguments: ["backup_jobs", "backup_disks"])
+    func `a row that another transaction holds is told at once, and marked once it is free`(
+        table: String
+    ) throws {
         let settings = try PrivateMariaDB.shared(timeZone: "-03:00").createDatabase()
         let rule = try #require(StaleRule(stalledAfterSeconds: 60, failedAfterSeconds: 300))
         try ThreadRun {
@@ -132,10 +135,13 @@ import Testing
                     VALUES ('\(Self.id)', 'vm', 'full', 'running', NOW() - INTERVAL 61 SECOND)
                     """
                 )
+                try connection.execute(
+                    "INSERT INTO backup_disks (backup_job_id, disk_index) VALUES ('\(Self.id)', 0)"
+                )
                 let store = SilenceStore(connection)
                 let job = try #require(try store.silentJobs(status: .running, forSeconds: 60).first)
                 try rival.execute("BEGIN")
-                _ = try rival.query("SELECT 1 FROM backup_jobs FOR UPDATE")
+                _ = try rival.query("SELECT 1 FROM \(table) FOR UPDATE")
                 let start = ContinuousClock.now
                 let error = #expect(throws: DatabaseError.self) {
                     try store.mark(job, as: .stall, Self.evidence, by: rule)

@@ -167,8 +167,8 @@ final class SimulatedLane: @unchecked Sendable {
                 known.formUnion(newest.map(\.ingest))
             }
             for (beat, connection) in beats {
-                guard let isStoredByAll = beat.tally.note(isStored: isStored) else { continue }
-                let answer = Answer(isStoredByAll ? .applied : .unavailable)
+                guard let isStoredBySome = beat.tally.note(isStored: isStored) else { continue }
+                let answer = Answer(isStoredBySome ? .applied : .unavailable)
                 connection.answer([AnswerEnvelope(messageID: beat.messageID, answer: answer)])
             }
             done()

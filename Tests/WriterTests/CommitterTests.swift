@@ -232,4 +232,34 @@ import Threading
             #expect(try contacts()[0] > 1)
         }
     }
+
+    @Test func `a row that another transaction is about to make is waited for once`() throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit([try registration("job-a", totals: [1000, 1000])])
+            try connection.execute("BEGIN")
+            try connection.execute(
+                "INSERT INTO backup_jobs (id, vm_name, backup_type) VALUES ('job-new', 'vm', 'full')"
+            )
+            for round in 0..<2 {
+                let start = ContinuousClock.now
+                let items = [try registration("job-new"), try completion("job-a", change: "c\(round)")]
+                #expect(committer.commit(items).map(\.verdict) == [.held, .applied], "round \(round)")
+                #expect(ContinuousClock.now - start < (round == 0 ? .milliseconds(2500) : .milliseconds(600)))
+            }
+            try connection.execute("ROLLBACK")
+            #expect(committer.commit([try registration("job-new")]).map(\.verdict) == [.created])
+        }
+    }
+
+    @Test func `a row whose status is none of ours is not taken for a held one`() throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit(try ["job-a", "job-b"].map { try registration($0) })
+            try connection.execute("ALTER TABLE backup_jobs MODIFY status varchar(16) NOT NULL")
+            try connection.execute("UPDATE backup_jobs SET status = 'paused' WHERE id = 'job-a'")
+            try connection.execute("BEGIN")
+            _ = try connection.query("SELECT 1 FROM backup_jobs WHERE id = 'job-b' FOR UPDATE")
+            let answers = committer.commit([try completion("job-a"), try completion("job-b")])
+            #expect(answers.map(\.verdict) == [.unknownJob, .held])
+        }
+    }
 }

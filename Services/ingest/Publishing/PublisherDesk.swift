@@ -132,6 +132,9 @@ final class PublisherDesk: Sendable {
         state.withLock { $0.backlogSinceMilliseconds = sinceMilliseconds }
     }
 
+    /// Whether messages wait in the outbox.
+    var hasBacklog: Bool { state.withLock { $0.backlogSinceMilliseconds != nil } }
+
     /// Whether some client has gone unheard for too long, up to now.
     func isInterruption(nowMilliseconds: Int64) -> Bool {
         state.withLock { state in

@@ -14,6 +14,8 @@ final class WriterLink: Sendable {
     private static let probeMilliseconds: Int64 = 500
     /// Milliseconds between looks at what is known of the writer.
     private static let judgeMilliseconds: Int64 = 50
+    /// Milliseconds between tries where no socket can be made.
+    private static let failurePauseMilliseconds = 200
     /// Milliseconds that a last beat is waited for.
     private static let farewellMilliseconds: Int64 = 500
 
@@ -103,6 +105,10 @@ final class WriterLink: Sendable {
                 try converse(context, &ledger)
             } catch {
                 logger.error("the message bus failed", metadata: ["error": "\(error)"])
+                // It may fail the next time, too; those that wait are answered all the same.
+                for ticket in inbox.withLock({ take(&$0) }) { ledger.enqueue(ticket) }
+                ledger.expire(nowMilliseconds: MonotonicClock.nowMilliseconds)
+                Pause.milliseconds(Self.failurePauseMilliseconds)
             }
             let now = MonotonicClock.nowMilliseconds
             ledger.abandonInFlight(nowMilliseconds: now)
@@ -142,7 +148,8 @@ final class WriterLink: Sendable {
             if ledger.isSilent(nowMilliseconds: now) { return }
             ledger.expire(nowMilliseconds: now)
             if isStopping.load(ordering: .relaxed), ledger.count == 0 {
-                return try signOff(socket, &ledger)
+                // What waits in the outbox is not recorded: the silence from here on is ours.
+                return desk.hasBacklog ? () : try signOff(socket, &ledger)
             }
             socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
         }

@@ -31,7 +31,9 @@ public struct JobStore {
         let jobRows = try connection.prepare(
             Self.lockJobs(Self.marks(parameters), skippingHeld: skippingHeld)
         ).query(parameters)
+        var seen: Set<JobID> = []
         for row in jobRows {
+            if let id = JobID(try row.text(0)) { seen.insert(id) }
             guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
             locked.jobs[job.id] = job
             locked.histories[job.id] = LockedJobs.History(
@@ -49,29 +51,54 @@ public struct JobStore {
                 locked.jobs[id]?.disks.append(try Self.disk(row))
             }
         }
-        if skippingHeld { try leaveOutHeld(&locked, parameters, wanted) }
+        if skippingHeld { try leaveOutHeld(&locked, parameters, wanted, seen) }
         return locked
     }
 
-    /// What was skipped shows by what is there: rows that a look without locks finds and the lock did not.
+    /// What was skipped shows by what is there: rows that a look without locks finds and the lock did not, and rows
+    /// that are about to be there.
     private func leaveOutHeld(
         _ locked: inout LockedJobs,
         _ parameters: [Value],
-        _ wanted: Set<JobID>
+        _ wanted: Set<JobID>,
+        _ seen: Set<JobID>
     ) throws(DatabaseError) {
-        let there = try connection.prepare(
+        let marks = Self.marks(parameters)
+        // Not by a join: in an adopted database the two columns may have collations that do not mix.
+        var diskCounts: [String: Int] = [:]
+        for row in try connection.prepare(
             """
-            SELECT j.id, COUNT(d.disk_index) FROM backup_jobs j
-            LEFT JOIN backup_disks d ON d.backup_job_id = j.id
-            WHERE j.id IN (\(Self.marks(parameters))) GROUP BY j.id
+            SELECT backup_job_id, COUNT(*) FROM backup_disks WHERE backup_job_id IN (\(marks))
+            GROUP BY backup_job_id
             """
-        ).query(parameters)
-        for row in there {
+        ).query(parameters) {
+            diskCounts[try row.text(0)] = Int(try row.int(1))
+        }
+        var there: Set<JobID> = []
+        for row in try connection.prepare("SELECT id FROM backup_jobs WHERE id IN (\(marks))").query(
+            parameters
+        ) {
             guard let id = JobID(try row.text(0)), wanted.contains(id) else { continue }
-            guard try locked.jobs[id]?.disks.count != Int(row.int(1)) else { continue }
-            locked.jobs[id] = nil
-            locked.histories[id] = nil
-            locked.held.insert(id)
+            there.insert(id)
+            // A row that was locked and makes no job is nobody's to hold.
+            guard
+                !seen.contains(id)
+                    || (locked.jobs[id].map { $0.disks.count != diskCounts[id.rawValue] ?? 0 } ?? false)
+            else { continue }
+            locked.leaveOut(id)
+        }
+        for id in wanted.subtracting(there) where try isBeingMade(id) { locked.leaveOut(id) }
+    }
+
+    /// Whether another transaction has inserted the job's row and not ended yet: no other look shows that.
+    private func isBeingMade(_ id: JobID) throws(DatabaseError) -> Bool {
+        do throws(DatabaseError) {
+            _ = try connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? FOR UPDATE NOWAIT")
+                .query([.text(id.rawValue)])
+            return false
+        } catch {
+            guard error.kind == .retry else { throw error }
+            return true
         }
     }
 

@@ -16,6 +16,13 @@ public struct LockedJobs: Sendable {
     public internal(set) var held: Set<JobID> = []
     var histories: [JobID: History] = [:]
 
+    /// Another transaction has rows of the job.
+    mutating func leaveOut(_ id: JobID) {
+        jobs[id] = nil
+        histories[id] = nil
+        held.insert(id)
+    }
+
     /// Whether a change is to leave a point in the history.
     func pointIsDue(_ change: JobChange) -> Bool {
         guard change.isHistory else { return false }

@@ -115,20 +115,27 @@ public struct SilenceStore {
         }
     }
 
-    /// Looks whether another transaction holds a job's row; one that only looks, too, is none.
+    /// Looks whether another transaction holds a row of a job's or of its disks; one that only looks, too, is none.
     ///
     /// - Throws: `DatabaseError` of kind `retry` if it does.
     public func probe(_ job: SilentJob) throws(DatabaseError) {
         _ = try connection.transaction { () throws(DatabaseError) -> Bool in
-            try connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? LOCK IN SHARE MODE NOWAIT")
-                .query([.text(job.id.rawValue)]).isEmpty
+            try rows(of: job, "LOCK IN SHARE MODE NOWAIT")
         }
     }
 
     /// Whether the row is there; it is ours until the transaction ends.
     private func lock(_ job: SilentJob) throws(DatabaseError) -> Bool {
-        try !connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? FOR UPDATE NOWAIT")
-            .query([.text(job.id.rawValue)]).isEmpty
+        try rows(of: job, "FOR UPDATE NOWAIT")
+    }
+
+    /// Takes the rows of a job and its disks, in the order in which all take them. Whether the job is there.
+    private func rows(of job: SilentJob, _ locking: String) throws(DatabaseError) -> Bool {
+        let id = Value.text(job.id.rawValue)
+        let found = try connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? \(locking)").query([id])
+        _ = try connection.prepare("SELECT 1 FROM backup_disks WHERE backup_job_id = ? \(locking)").query([id]
+        )
+        return !found.isEmpty
     }
 
     private func stall(
