@@ -30,8 +30,8 @@ import Threading
 
     private static func job(_ number: Int) -> JobID { JobID.known("job-\(number)") }
 
-    private static func completion(_ number: Int) -> JobMessage {
-        .completion(DiskCompletion(jobID: job(number), diskIndex: 0, changeID: "c", bytes: 0))
+    private static func completion(_ number: Int, changeID: String = "c") -> JobMessage {
+        .completion(DiskCompletion(jobID: job(number), diskIndex: 0, changeID: changeID, bytes: 0))
     }
 
     private static func shelf(_ path: String, byteCountMax: Int64 = plenty) -> OutboxShelf {
@@ -44,11 +44,12 @@ import Threading
     }
 
     /// A closed file with entries of `count` jobs, from 0.
-    private static func makeFile(_ path: String, count: Int) throws {
+    private static func makeFile(_ path: String, count: Int, changeID: String = "c") throws {
         let file = try OutboxFile(path: path, byteCountMax: plenty)
         try file.write { transaction in
             for number in 0..<count {
-                _ = try transaction.append(completion(number), receivedMilliseconds: 0)
+                let message = completion(number, changeID: changeID)
+                _ = try transaction.append(message, receivedMilliseconds: 0)
             }
         }
         try file.close()
@@ -166,8 +167,8 @@ import Threading
         let folder = try Folder()
         let path = folder.path + "/outbox.sqlite"
         // More than SQLite keeps in memory, so that it has to read again.
-        let count = 20_000
-        try Self.makeFile(path, count: count)
+        let count = 10_000
+        try Self.makeFile(path, count: count, changeID: String(repeating: "c", count: 500))
         var shelf = Self.shelf(path)
         shelf.open()
         #expect(shelf.order.entryCount == count)
