@@ -59,6 +59,19 @@ import Testing
         #expect(!credit.isDemanded)
     }
 
+    @Test func `credit remembers no more for all the beats that a writer leaves unstored`() {
+        #expect(MemoryLayout<LinkCredit>.size <= 32 && _isPOD(LinkCredit.self), "nothing in it can grow")
+        for stored in [10, 5000, 100_000] as [UInt64] {
+            var credit = LinkCredit()
+            for id in 10...100_000 as ClosedRange<UInt64> { credit.sent(id) }
+            credit.stored(9)
+            credit.stored(100_001)
+            #expect(credit.isDemanded, "these were not sent since")
+            credit.stored(stored)
+            #expect(!credit.isDemanded, "\(stored)")
+        }
+    }
+
     @Test func `congestion is a queue that never empties, not a burst and not one stuck lane`() {
         var congestion = Congestion(timeoutMilliseconds: 2000, nowMilliseconds: 0)
         for wait in [1900, 20, 1900] as [Int64] {

@@ -12,13 +12,17 @@ import Threading
 final class Outbox: Sendable {
     private enum Work: Sendable {
         case accept(JobMessage, receivedMilliseconds: Int64, reply: @Sendable (Bool) -> Void)
-        case verdict(JobID, id: Int64, Answer)
+        /// `load`: how often the file had been read when the entry was sent.
+        case verdict(JobID, id: Int64, load: Int, Answer)
     }
 
     /// Jobs whose messages have to wait behind others of theirs.
     private struct Holding {
-        /// What the file holds is known: until then every job's messages have to wait.
-        var isKnown = false
+        /// What became of the file; nil: it was not tried yet, so that every job's messages have to wait.
+        ///
+        /// Where it could not be opened nothing waits: what it may hold is not known, and nothing can be put behind it.
+        /// Writers that store serve all clients then, rather than none for as long as the file cannot be used.
+        var shelf: OutboxShelf.State?
         /// Messages that are about to be stored, by job.
         var arriving: [JobID: Int] = [:]
         var waiting: Set<JobID> = []
@@ -48,7 +52,7 @@ final class Outbox: Sendable {
 
     /// Whether something of the job waits, so that its next message has to wait behind it.
     func holds(_ job: JobID) -> Bool {
-        holding.withLock { !$0.isKnown || $0.arriving[job] != nil || $0.waiting.contains(job) }
+        holding.withLock { $0.shelf == nil || $0.arriving[job] != nil || $0.waiting.contains(job) }
     }
 
     /// Takes a message in. The reply comes once, from any thread: whether it is on the disk.
@@ -87,14 +91,12 @@ final class Outbox: Sendable {
     private func run() {
         var shelf = OutboxShelf(settings, counters, health: health, logger: logger)
         shelf.open()
-        holding.withLock { holding in
-            holding.waiting = shelf.order.jobs
-            holding.isKnown = true
-        }
+        settle(shelf)
         var nextReportMilliseconds: Int64 = 0
         while let work = mailbox.takeAll(waitingMilliseconds: shelf.order.entryCount > 0 ? 20 : 500) {
             let now = MonotonicClock.nowMilliseconds
             shelf.reopen(nowMilliseconds: now)
+            settle(shelf)
             store(work, &shelf, now)
             send(&shelf, now)
             guard now >= nextReportMilliseconds else { continue }
@@ -115,19 +117,35 @@ final class Outbox: Sendable {
             case .accept(let message, let receivedMilliseconds, let reply):
                 accepts.append((message, receivedMilliseconds))
                 replies.append(reply)
-            case .verdict(let job, let id, let answer):
+            case .verdict(let job, let id, let load, let answer):
+                // The file was read anew meanwhile: what was on its way goes out again, and that number may be another
+                // entry's.
+                guard load == shelf.loadCount else { continue }
                 if judge(job, id, answer, &shelf, now) { ended.append((job, id)) }
             }
         }
         let isKept = shelf.store(accepts, ended: ended, nowMilliseconds: now)
-        let order = shelf.order
-        holding.withLock { holding in
-            for (message, _) in accepts where order.holds(message.jobID) {
-                holding.waiting.insert(message.jobID)
-            }
-            for (job, _) in ended where !order.holds(job) { holding.waiting.remove(job) }
-        }
+        settle(shelf, changed: accepts.map(\.message.jobID) + ended.map(\.job))
         for reply in replies { reply(isKept) }
+    }
+
+    /// Lets `holds` know what waits now: all of it where the file was read anew, else these jobs.
+    private func settle(_ shelf: OutboxShelf, changed: [JobID] = []) {
+        let state = shelf.state
+        holding.withLock { holding in
+            if holding.shelf != state {
+                holding.shelf = state
+                holding.waiting = state == .closed ? [] : shelf.order.jobs
+            } else if state != .closed {
+                for job in changed {
+                    if shelf.order.holds(job) {
+                        holding.waiting.insert(job)
+                    } else {
+                        holding.waiting.remove(job)
+                    }
+                }
+            }
+        }
     }
 
     /// What a writer made of an entry. Whether that is the end of it.
@@ -162,10 +180,13 @@ final class Outbox: Sendable {
         // While no writer is known to store anything one entry at a time asks.
         let room = way.isStoring() ? Self.underWayCountMax - underWay : underWay == 0 ? 1 : 0
         guard room > 0, shelf.order.entryCount > underWay else { return }
-        for entry in shelf.next(countMax: room, nowMilliseconds: now) {
+        let due = shelf.next(countMax: room, nowMilliseconds: now)
+        settle(shelf, changed: due.damaged)
+        let load = shelf.loadCount
+        for entry in due.entries {
             let job = entry.message.jobID
             way.publish(entry.message, entry.receivedMilliseconds) { [mailbox] answer in
-                _ = mailbox.put(.verdict(job, id: entry.id, answer), limit: .max)
+                _ = mailbox.put(.verdict(job, id: entry.id, load: load, answer), limit: .max)
             }
         }
     }

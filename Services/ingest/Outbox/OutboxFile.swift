@@ -24,6 +24,13 @@ final class OutboxFile {
         var entries: [OutboxEntry] = []
         /// Entries that are there and make no sense.
         var damagedCount = 0
+        /// Somewhere the file cannot be read, so that entries may be missing.
+        var isTorn = false
+    }
+
+    /// There is no entry of that number.
+    struct EntryGone: Error {
+        var id: Int64
     }
 
     private static let pageByteCount: Int64 = 4096
@@ -31,16 +38,19 @@ final class OutboxFile {
     /// Where the file is.
     let path: String
     private let queue: DatabaseQueue
+    private let time: OutboxTime
 
     /// Opens a file, and makes it where there is none.
     ///
     /// - Parameters:
     ///   - path: where it is.
     ///   - byteCountMax: the most bytes it may have.
+    ///   - time: the machine's clocks.
     /// - Throws: GRDB's errors; `DatabaseError.SQLITE_CORRUPT` and `SQLITE_NOTADB` where it is damaged,
     ///   `SQLITE_BUSY` where another process has it.
-    init(path: String, byteCountMax: Int64) throws {
+    init(path: String, byteCountMax: Int64, time: OutboxTime = .machine) throws {
         self.path = path
+        self.time = time
         var configuration = Configuration()
         configuration.busyMode = .timeout(1)
         configuration.prepareDatabase { database in
@@ -63,6 +73,24 @@ final class OutboxFile {
         }
     }
 
+    /// Opens a damaged file to read what can be read of it.
+    ///
+    /// - Parameters:
+    ///   - copy: where a copy of it is that nobody needs afterwards.
+    ///   - time: the machine's clocks.
+    /// - Throws: as above.
+    init(salvaging copy: String, time: OutboxTime = .machine) throws {
+        path = copy
+        self.time = time
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            // Else a file that ends too early is not read at all.
+            try database.execute(sql: "PRAGMA writable_schema = ON")
+            try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
+        }
+        queue = try DatabaseQueue(path: copy, configuration: configuration)
+    }
+
     /// Looks whether the file is sound.
     ///
     /// - Throws: `DatabaseError.SQLITE_CORRUPT` if not.
@@ -72,7 +100,9 @@ final class OutboxFile {
     }
 
     /// Reads all entries that can be read, from both ends where there is damage in the middle.
-    func contents() -> Contents {
+    ///
+    /// - Throws: GRDB's errors where something else than damage keeps it from reading.
+    func contents() throws -> Contents {
         var contents = Contents()
         var seen: Set<Int64> = []
         var found: [OutboxEntry] = []
@@ -87,7 +117,7 @@ final class OutboxFile {
                         guard let id = Int64.fromDatabaseValue(row["id"]), seen.insert(id).inserted else {
                             continue
                         }
-                        if let entry = Self.entry(row, id: id) {
+                        if let entry = entry(row, id: id) {
                             found.append(entry)
                         } else {
                             contents.damagedCount += 1
@@ -95,9 +125,9 @@ final class OutboxFile {
                     }
                 }
                 break
-            } catch {
+            } catch let error as DatabaseError where Self.isDamage(error) {
                 // Beyond this place the file cannot be read from this end.
-                continue
+                contents.isTorn = true
             }
         }
         contents.entries = found.sorted { $0.id < $1.id }
@@ -110,7 +140,7 @@ final class OutboxFile {
         try queue.read { database in
             for id in ids {
                 let row = try Row.fetchOne(database, sql: "SELECT * FROM entry WHERE id = ?", arguments: [id])
-                if let row, let entry = Self.entry(row, id: id) { entries[id] = entry }
+                if let row, let entry = entry(row, id: id) { entries[id] = entry }
             }
         }
         return entries
@@ -127,7 +157,7 @@ final class OutboxFile {
 
     /// Does all of it, or nothing: on the disk when it returns.
     func write<Result>(_ body: (Transaction) throws -> Result) throws -> Result {
-        try queue.write { try body(Transaction(database: $0)) }
+        try queue.write { try body(Transaction(database: $0, time: time)) }
     }
 
     /// Closes the file.
@@ -136,10 +166,11 @@ final class OutboxFile {
     /// What can be done in a transaction.
     struct Transaction {
         fileprivate let database: Database
+        fileprivate let time: OutboxTime
 
         /// A new entry. Returns its id.
         func append(_ message: JobMessage, receivedMilliseconds: Int64) throws -> Int64 {
-            let row = try StoredRow(message, receivedMilliseconds: receivedMilliseconds)
+            let row = try StoredRow(message, receivedMilliseconds: receivedMilliseconds, time)
             try database.execute(
                 sql:
                     "INSERT INTO entry (boot, monotonic_ms, wall_ms, checksum, message) VALUES (?, ?, ?, ?, ?)",
@@ -150,7 +181,7 @@ final class OutboxFile {
 
         /// An entry of another file, under its old number.
         func restore(_ entry: OutboxEntry) throws {
-            let row = try StoredRow(entry.message, receivedMilliseconds: entry.receivedMilliseconds)
+            let row = try StoredRow(entry.message, receivedMilliseconds: entry.receivedMilliseconds, time)
             try database.execute(
                 sql: """
                     INSERT INTO entry (boot, monotonic_ms, wall_ms, checksum, message, id)
@@ -161,8 +192,10 @@ final class OutboxFile {
         }
 
         /// Another message in the place of an entry's.
+        ///
+        /// - Throws: `EntryGone` where there is no such entry; the transaction can go on.
         func replace(_ id: Int64, _ message: JobMessage, receivedMilliseconds: Int64) throws {
-            let row = try StoredRow(message, receivedMilliseconds: receivedMilliseconds)
+            let row = try StoredRow(message, receivedMilliseconds: receivedMilliseconds, time)
             try database.execute(
                 sql: """
                     UPDATE entry SET boot = ?, monotonic_ms = ?, wall_ms = ?, checksum = ?, message = ?
@@ -170,6 +203,7 @@ final class OutboxFile {
                     """,
                 arguments: row.arguments + [id]
             )
+            guard database.changesCount == 1 else { throw EntryGone(id: id) }
         }
 
         /// An entry has done its work.
@@ -178,7 +212,19 @@ final class OutboxFile {
         }
     }
 
-    private static func entry(_ row: Row, id: Int64) -> OutboxEntry? {
+    /// Whether an error says that the file is damaged, and not that it cannot be used just now.
+    static func isDamage(_ error: DatabaseError) -> Bool {
+        switch error.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT: true
+        // A log or a file that ends too early.
+        case .SQLITE_IOERR: error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
+        // A file of that name with other tables in it.
+        case .SQLITE_ERROR: true
+        default: false
+        }
+    }
+
+    private func entry(_ row: Row, id: Int64) -> OutboxEntry? {
         guard let boot = String.fromDatabaseValue(row["boot"]),
             let monotonic = Int64.fromDatabaseValue(row["monotonic_ms"]),
             let wall = Int64.fromDatabaseValue(row["wall_ms"]),
@@ -189,9 +235,8 @@ final class OutboxFile {
         else { return nil }
         // Another boot has another monotonic clock; then the wall's time has to do.
         let received =
-            boot == BootID.current
-            ? monotonic
-            : MonotonicClock.nowMilliseconds - max(0, WallClock.nowMilliseconds &- wall)
+            boot == time.bootID && !boot.isEmpty
+            ? monotonic : time.monotonicMilliseconds() - max(0, time.wallMilliseconds() &- wall)
         return OutboxEntry(id: id, message: envelope.message, receivedMilliseconds: received)
     }
 }
@@ -200,12 +245,12 @@ final class OutboxFile {
 private struct StoredRow {
     let arguments: StatementArguments
 
-    init(_ message: JobMessage, receivedMilliseconds: Int64) throws {
+    init(_ message: JobMessage, receivedMilliseconds: Int64, _ time: OutboxTime) throws {
         let envelope = Envelope(messageID: 0, ageMilliseconds: 0, message: message)
         let bytes = try EnvelopeBatch(sender: [], envelopes: [envelope]).encoded()
-        let age = MonotonicClock.nowMilliseconds - receivedMilliseconds
-        let wall = WallClock.nowMilliseconds - age
-        let boot = BootID.current
+        let age = time.monotonicMilliseconds() - receivedMilliseconds
+        let wall = time.wallMilliseconds() - age
+        let boot = time.bootID
         let checksum = Self.checksum(boot, receivedMilliseconds, wall, bytes)
         arguments = [boot, receivedMilliseconds, wall, checksum, Data(bytes)]
     }

@@ -10,7 +10,16 @@ import Threading
 struct OutboxShelf {
     private static let reopenMilliseconds: Int64 = 2000
 
+    /// Whether the file can be used.
+    enum State: Equatable {
+        case closed
+        /// It was read that many times.
+        case open(Int)
+    }
+
     private(set) var order = OutboxOrder()
+    /// How often the file was read. What was on its way before it was read last goes out again.
+    private(set) var loadCount = 0
     private let settings: OutboxSettings
     private let counters: OutboxCounters
     private let health: Health
@@ -20,6 +29,8 @@ struct OutboxShelf {
     /// Entries that are done, but still in the file, since it could not be written.
     private var unremoved: [Int64] = []
 
+    var state: State { file == nil ? .closed : .open(loadCount) }
+
     init(_ settings: OutboxSettings, _ counters: OutboxCounters, health: Health, logger: Logger) {
         self.settings = settings
         self.counters = counters
@@ -27,18 +38,23 @@ struct OutboxShelf {
         self.logger = logger
     }
 
-    /// Opens the file. One that is damaged is set aside, and what can be read of it goes into a new one. Where there
-    /// can be none, the ingest does without.
+    /// Opens the file. One that is damaged is set aside once what can be read of it is in a new one. Where there can be
+    /// none, the ingest does without, and a damaged file stays where it is.
     mutating func open() {
         nextOpenMilliseconds = MonotonicClock.nowMilliseconds + Self.reopenMilliseconds
         do {
             let folder = URL(fileURLWithPath: settings.path).deletingLastPathComponent()
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let renewal = OutboxRenewal(path: settings.path)
+            if try renewal.finish() {
+                logger.warning("a new outbox that an earlier run has filled takes the damaged one's place")
+            }
             do {
                 file = try opened()
-            } catch let error as DatabaseError where Self.isDamage(error) {
-                file = try renewed(because: error)
+            } catch let error as DatabaseError where OutboxFile.isDamage(error) {
+                file = try renewed(renewal, because: error)
             }
+            try? renewal.tidy()
             health.remark(Outbox.part, nil)
         } catch {
             file = nil
@@ -82,7 +98,7 @@ struct OutboxShelf {
                 unremoved = []
                 health.remark(Outbox.part, nil)
                 return true
-            } catch let error as DatabaseError where Self.isDamage(error) {
+            } catch let error as DatabaseError where OutboxFile.isDamage(error) {
                 self.file = nil
                 try? file.close()
                 open()
@@ -100,32 +116,41 @@ struct OutboxShelf {
         return false
     }
 
-    /// The next entries to send; they count as on their way.
-    mutating func next(countMax: Int, nowMilliseconds: Int64) -> [OutboxEntry] {
-        guard let file else { return [] }
+    /// The next entries to send, which count as on their way; and the jobs of those that are damaged and so are done.
+    mutating func next(
+        countMax: Int,
+        nowMilliseconds: Int64
+    ) -> (entries: [OutboxEntry], damaged: [JobID]) {
+        guard let file else { return ([], []) }
         let due = order.next(countMax: countMax, nowMilliseconds: nowMilliseconds)
-        guard !due.isEmpty else { return [] }
+        guard !due.isEmpty else { return ([], []) }
         do {
-            let entries = try file.entries(due.map(\.id))
-            return due.compactMap { job, id in
-                if let entry = entries[id], entry.message.jobID == job { return entry }
+            let stored = try file.entries(due.map(\.id))
+            var entries: [OutboxEntry] = []
+            var damaged: [JobID] = []
+            for (job, id) in due {
+                if let entry = stored[id], entry.message.jobID == job {
+                    entries.append(entry)
+                    continue
+                }
                 counters.damaged.increment()
                 logger.error("an entry of the outbox is damaged", metadata: ["job_id": "\(job)"])
                 order.ended(job, id: id)
                 unremoved.append(id)
-                return nil
+                damaged.append(job)
             }
+            return (entries, damaged)
         } catch {
             logger.error("the outbox cannot be read", metadata: ["error": "\(error)"])
             for (job, id) in due {
                 order.failed(job, id: id, isHeld: false, nowMilliseconds: nowMilliseconds)
             }
-            if let error = error as? DatabaseError, Self.isDamage(error) {
+            if let error = error as? DatabaseError, OutboxFile.isDamage(error) {
                 self.file = nil
                 try? file.close()
                 open()
             }
-            return []
+            return ([], [])
         }
     }
 
@@ -150,49 +175,68 @@ struct OutboxShelf {
         try file.write { transaction in
             for id in unremoved { try transaction.remove(id) }
             for (message, receivedMilliseconds) in messages {
-                let id: Int64
-                switch next.decision(message) {
-                case .append:
-                    id = try transaction.append(message, receivedMilliseconds: receivedMilliseconds)
-                case .replace(let last):
-                    id = last
-                    try transaction.replace(last, message, receivedMilliseconds: receivedMilliseconds)
-                }
+                let id = try Self.put(
+                    message,
+                    next.decision(message),
+                    transaction,
+                    receivedMilliseconds: receivedMilliseconds
+                )
                 next.stored(message, id: id, sinceMilliseconds: nowMilliseconds)
             }
         }
         return next
     }
 
+    /// Returns the entry that holds the message now.
+    private static func put(
+        _ message: JobMessage,
+        _ decision: OutboxOrder.Decision,
+        _ transaction: OutboxFile.Transaction,
+        receivedMilliseconds: Int64
+    ) throws -> Int64 {
+        if case .replace(let id) = decision {
+            do {
+                try transaction.replace(id, message, receivedMilliseconds: receivedMilliseconds)
+                return id
+            } catch is OutboxFile.EntryGone {
+                // It stands behind an entry that is lost, then.
+            }
+        }
+        return try transaction.append(message, receivedMilliseconds: receivedMilliseconds)
+    }
+
     // MARK: - Damage
 
     private mutating func opened() throws -> OutboxFile {
         let file = try OutboxFile(path: settings.path, byteCountMax: settings.byteCountMax)
-        try file.check()
-        let contents = file.contents()
-        guard contents.damagedCount == 0 else {
+        do {
+            try file.check()
+            let contents = try file.contents()
+            guard contents.damagedCount == 0, !contents.isTorn else {
+                throw DatabaseError(
+                    resultCode: .SQLITE_CORRUPT,
+                    message: "\(contents.damagedCount) entries have a wrong checksum"
+                )
+            }
+            fill(contents.entries)
+            return file
+        } catch {
             try? file.close()
-            throw DatabaseError(
-                resultCode: .SQLITE_CORRUPT,
-                message: "\(contents.damagedCount) entries have a wrong checksum"
-            )
+            throw error
         }
-        fill(contents.entries)
-        return file
     }
 
-    /// Sets a damaged file aside and begins a new one with what can be read of it.
-    private mutating func renewed(because error: DatabaseError) throws -> OutboxFile {
-        let aside = "\(settings.path).damaged-\(WallClock.nowMilliseconds)"
-        for suffix in ["", "-wal", "-shm"]
-        where FileManager.default.fileExists(atPath: settings.path + suffix) {
-            try FileManager.default.moveItem(atPath: settings.path + suffix, toPath: aside + suffix)
-        }
-        var contents = OutboxFile.Contents()
-        if let old = try? OutboxFile(path: aside, byteCountMax: settings.byteCountMax) {
-            contents = old.contents()
-            try? old.close()
-        }
+    /// Begins a new file with what can be read of a damaged one, which is set aside.
+    private mutating func renewed(
+        _ renewal: OutboxRenewal,
+        because error: DatabaseError
+    ) throws -> OutboxFile {
+        var contents = try renewal.contents()
+        // What is done must not come again.
+        let done = Set(unremoved)
+        contents.entries.removeAll { done.contains($0.id) }
+        let aside = try renewal.renew(with: contents.entries, byteCountMax: settings.byteCountMax)
+        unremoved = []
         counters.setAside.increment()
         counters.damaged.increment(by: contents.damagedCount)
         logger.error(
@@ -202,30 +246,16 @@ struct OutboxShelf {
                 "damaged": "\(contents.damagedCount)",
             ]
         )
-        let file = try OutboxFile(path: settings.path, byteCountMax: settings.byteCountMax)
-        try file.write { transaction in
-            for entry in contents.entries {
-                try transaction.restore(entry)
-            }
-        }
-        fill(contents.entries)
-        return file
+        return try opened()
     }
 
     private mutating func fill(_ entries: [OutboxEntry]) {
         order = OutboxOrder()
+        loadCount += 1
         let now = MonotonicClock.nowMilliseconds
-        for entry in entries { order.stored(entry.message, id: entry.id, sinceMilliseconds: now) }
-    }
-
-    private static func isDamage(_ error: DatabaseError) -> Bool {
-        switch error.resultCode {
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT: true
-        // A log or a file that ends too early.
-        case .SQLITE_IOERR: error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
-        // A file of that name with other tables in it.
-        case .SQLITE_ERROR: true
-        default: false
+        let done = Set(unremoved)
+        for entry in entries where !done.contains(entry.id) {
+            order.stored(entry.message, id: entry.id, sinceMilliseconds: now)
         }
     }
 }
