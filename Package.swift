@@ -206,7 +206,8 @@ let package = Package(
         tests(
             "SimulationTests",
             [
-                "Ingest", "Writer", "StaleDetector", "Database", "JobModel", "ServiceKit", "Threading", "Wire",
+                "Ingest", "Writer", "StaleDetector", "Database", "JobModel", "ServiceKit", "Threading",
+                "Wire",
                 logging,
             ]
         ),
