@@ -117,11 +117,13 @@ public struct JobStore {
         for change in changes where change.before == nil {
             try insert(change, hub, isPoint: pointIDs.contains(change.after.id))
         }
-        try updateJobs(changes.filter { $0.before != nil }, pointIDs)
-        try stampJobs(changes)
-        try storeDisks(changes, hub)
+        // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
+        // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
         try insertHistory(points)
+        try storeDisks(changes, hub)
+        try updateJobs(changes.filter { $0.before != nil }, pointIDs)
+        try stampJobs(changes)
     }
 
     private func insert(_ change: JobChange, _ hub: HubColumns?, isPoint: Bool) throws(DatabaseError) {
