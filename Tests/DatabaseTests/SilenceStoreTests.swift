@@ -97,6 +97,50 @@ import Testing
         }
     }
 
+    @Test func `many are marked in one transaction, but for those that have moved since`() throws {
+        try withJob(silentSeconds: 301) { connection, rule in
+            try connection.execute(
+                """
+                INSERT INTO backup_jobs (id, vm_name, backup_type, status, last_telemetry_at, last_contact_ms, attempt)
+                SELECT CONCAT('job-', seq), 'vm', 'full', IF(seq % 2, 'running', 'stalled'),
+                  NOW() - INTERVAL 301 SECOND, IF(seq % 3, \(ServerClock.milliseconds) - 301000, NULL), 1
+                FROM seq_1_to_60
+                """
+            )
+            let store = SilenceStore(connection)
+            let jobs =
+                try store.silentJobs(status: .running, forSeconds: 300)
+                + store.silentJobs(status: .stalled, forSeconds: 300)
+            #expect(jobs.count == 61)
+            try connection.execute(
+                "UPDATE backup_jobs SET last_contact_ms = last_contact_ms + 1 WHERE id = 'job-1'"
+            )
+            try connection.execute("UPDATE backup_jobs SET attempt = 2 WHERE id = 'job-2'")
+            try connection.execute("UPDATE backup_jobs SET last_telemetry_at = NOW() WHERE id = 'job-3'")
+            try connection.execute("UPDATE backup_jobs SET status = 'stalled' WHERE id = 'job-5'")
+            try connection.execute("DELETE FROM backup_jobs WHERE id = 'job-7'")
+            let marks = jobs.map { job in
+                SilenceMark(job: job, mark: job.status == .running ? .stall : .fail, evidence: Self.evidence)
+            }
+            let marked = try store.mark(marks, by: rule)
+            let moved = Set([1, 2, 3, 5, 7].map { "job-\($0)" })
+            #expect(Set(jobs.map(\.id.rawValue)).subtracting(marked.map(\.rawValue)) == moved)
+            let rows = try connection.query(
+                """
+                SELECT e.from_status, e.to_status, COUNT(*), SUM(j.status = e.to_status),
+                  SUM(j.completed_at IS NOT NULL), SUM(j.presumed)
+                FROM job_events e JOIN backup_jobs j ON j.id = e.job_id GROUP BY 1, 2 ORDER BY 1
+                """
+            )
+            #expect(
+                try rows.map { try $0.text(0) + " " + $0.text(1) } == ["running stalled", "stalled failed"]
+            )
+            #expect(try rows.map { try (2...5).map($0.int) } == [[27, 27, 0, 0], [29, 29, 29, 29]])
+            let disks = try connection.query("SELECT status FROM backup_disks ORDER BY disk_index")
+            #expect(try disks.map { try $0.text(0) } == ["completed", "transferring"])
+        }
+    }
+
     @Test func `a stepped wall clock proposes but the instant decides`() throws {
         try withJob(silentSeconds: 5) { connection, rule in
             // As after the hour that a daylight saving change repeats, or skips.
@@ -147,10 +191,10 @@ import Testing
                     try store.mark(job, as: .stall, Self.evidence, by: rule)
                 }
                 #expect(error?.kind == .retry)
-                #expect(throws: DatabaseError.self) { try store.probe(job) }
+                #expect(throws: DatabaseError.self) { try store.probe([job]) }
                 #expect(ContinuousClock.now - start < .milliseconds(500), "nobody waits for the other")
                 try rival.execute("ROLLBACK")
-                try store.probe(job)
+                try store.probe([job])
                 #expect(try store.mark(job, as: .stall, Self.evidence, by: rule))
             }
         }.value()

@@ -319,12 +319,12 @@ public struct JobStore {
         return (bytes - 1) / (1 << 30) + 1
     }
 
-    private static func marks(_ parameters: [Value]) -> String {
+    static func marks(_ parameters: [Value]) -> String {
         Array(repeating: "?", count: parameters.count).joined(separator: ",")
     }
 
     /// Ids as parameters, the last one repeated up to a few fixed counts, so that few statements are prepared.
-    private static func padded(_ ids: [JobID]) -> [Value] {
+    static func padded(_ ids: [JobID]) -> [Value] {
         let count = [1, 8, 64, jobCountMax].first { $0 >= ids.count } ?? ids.count
         var values = ids.map { Value.text($0.rawValue) }
         if let last = values.last {

@@ -33,10 +33,46 @@ public struct SilenceEvidence: Equatable, Sendable {
     }
 }
 
+/// A job that is to be marked, as what and why.
+public struct SilenceMark: Sendable {
+    /// The job as it was read.
+    public var job: SilentJob
+    /// What to make of it.
+    public var mark: StaleRule.Mark
+    /// What the mark rests on.
+    public var evidence: SilenceEvidence
+
+    /// Creates a mark from its parts.
+    public init(job: SilentJob, mark: StaleRule.Mark, evidence: SilenceEvidence) {
+        self.job = job
+        self.mark = mark
+        self.evidence = evidence
+    }
+
+    var status: JobStatus { mark == .stall ? .stalled : .failed }
+
+    var cause: StatusChange.Cause { mark == .stall ? .silentStalled : .silentFailed }
+
+    /// Seconds of silence after which the mark is due.
+    public func thresholdSeconds(_ rule: StaleRule) -> Int64 {
+        mark == .stall ? rule.stalledAfterSeconds : rule.failedAfterSeconds
+    }
+
+    /// The evidence in words, for the event.
+    func words(_ rule: StaleRule) -> String {
+        "silent for \(evidence.silenceMilliseconds) ms; last seq=\(job.seq); thresholds "
+            + "\(rule.stalledAfterSeconds) s and \(rule.failedAfterSeconds) s; path up for "
+            + "\(max(0, job.readMilliseconds - evidence.pathUpSinceMilliseconds)) ms"
+    }
+}
+
 /// Finds silent jobs and marks them. Every mark is conditional, so several detectors do no harm.
 public struct SilenceStore {
     /// The most jobs of one look.
     public static let jobCountMax = 1000
+    /// The most jobs that one transaction marks or probes: enough to make its commit cheap, few enough that the
+    /// writer waits for it no longer than for a commit of its own.
+    public static let markCountMax = 64
 
     private let connection: Connection
 
@@ -89,15 +125,8 @@ public struct SilenceStore {
         return jobs
     }
 
-    /// Marks a job, if it is still what was read.
+    /// Marks a job, if it is still what was read; see `mark(_:by:)`.
     ///
-    /// Waits for nobody: a row that another transaction holds is an error of kind `retry` at once.
-    ///
-    /// - Parameters:
-    ///   - job: the job as it was read.
-    ///   - mark: what to make of it.
-    ///   - evidence: what the mark rests on.
-    ///   - rule: the thresholds and their words.
     /// - Returns: false if the job has moved since; nothing was changed then.
     /// - Throws: `DatabaseError`; nothing was changed then.
     public func mark(
@@ -106,105 +135,124 @@ public struct SilenceStore {
         _ evidence: SilenceEvidence,
         by rule: StaleRule
     ) throws(DatabaseError) -> Bool {
-        try connection.transaction { () throws(DatabaseError) -> Bool in
-            guard try lock(job) else { return false }
-            switch mark {
-            case .stall: return try stall(job, evidence, rule)
-            case .fail: return try fail(job, evidence, rule)
-            }
-        }
+        try !self.mark([SilenceMark(job: job, mark: mark, evidence: evidence)], by: rule).isEmpty
     }
 
-    /// Looks whether another transaction holds a row of a job's or of its disks; one that only looks, too, is none.
+    /// Marks those jobs that are still what was read, in one transaction.
     ///
-    /// - Throws: `DatabaseError` of kind `retry` if it does.
-    public func probe(_ job: SilentJob) throws(DatabaseError) {
-        _ = try connection.transaction { () throws(DatabaseError) -> Bool in
-            try rows(of: job, "LOCK IN SHARE MODE NOWAIT")
+    /// Waits for nobody: a row that another transaction holds is an error of kind `retry` at once.
+    ///
+    /// - Parameters:
+    ///   - marks: each job once, at most `markCountMax`.
+    ///   - rule: the thresholds and their words.
+    /// - Returns: the jobs that were marked; the others have moved since.
+    /// - Throws: `DatabaseError`; nothing was changed then.
+    public func mark(_ marks: [SilenceMark], by rule: StaleRule) throws(DatabaseError) -> Set<JobID> {
+        try connection.transaction { () throws(DatabaseError) -> Set<JobID> in
+            let same = try lock(marks, rule)
+            // What makes a table grow comes before what changes rows: see JobStore.
+            try insertEvents(same, rule)
+            try stall(same.filter { $0.mark == .stall }, rule)
+            try fail(same.filter { $0.mark == .fail }, rule)
+            return Set(same.map(\.job.id))
         }
     }
 
-    /// Whether the row is there; it is ours until the transaction ends.
-    private func lock(_ job: SilentJob) throws(DatabaseError) -> Bool {
-        try rows(of: job, "FOR UPDATE NOWAIT")
+    /// Looks whether another transaction holds a row of one of these jobs or of their disks; one that only looks,
+    /// too, is none.
+    ///
+    /// - Parameter jobs: at most `markCountMax`.
+    /// - Throws: `DatabaseError` of kind `retry` if it does.
+    public func probe(_ jobs: [SilentJob]) throws(DatabaseError) {
+        _ = try connection.transaction { () throws(DatabaseError) -> [Row] in
+            try rows(of: jobs, "LOCK IN SHARE MODE NOWAIT")
+        }
     }
 
-    /// Takes the rows of a job and its disks, in the order in which all take them. Whether the job is there.
-    private func rows(of job: SilentJob, _ locking: String) throws(DatabaseError) -> Bool {
-        let id = Value.text(job.id.rawValue)
-        let found = try connection.prepare("SELECT 1 FROM backup_jobs WHERE id = ? \(locking)").query([id])
-        _ = try connection.prepare("SELECT 1 FROM backup_disks WHERE backup_job_id = ? \(locking)").query([id]
-        )
-        return !found.isEmpty
+    /// Takes the jobs' rows until the transaction ends.
+    ///
+    /// - Returns: those that are still what was read. A row of a hub without our column for contacts has to be as
+    ///   old as its time in `last_telemetry_at` says.
+    private func lock(_ marks: [SilenceMark], _ rule: StaleRule) throws(DatabaseError) -> [SilenceMark] {
+        var wanted: [JobID: SilenceMark] = [:]
+        for mark in marks { wanted[mark.job.id] = mark }
+        var same: [SilenceMark] = []
+        for row in try rows(of: marks.map(\.job), "FOR UPDATE NOWAIT") {
+            guard let id = JobID(try row.text(0)), let mark = wanted[id] else { continue }
+            let contact = try row.optionalInt(3)
+            guard try row.text(1) == mark.job.status.rawValue, try row.int(2) == mark.job.attempt,
+                contact == mark.job.lastContactMilliseconds
+            else { continue }
+            if contact == nil {
+                guard let seconds = try row.optionalInt(4), seconds >= mark.thresholdSeconds(rule) else {
+                    continue
+                }
+            }
+            same.append(mark)
+        }
+        return same
     }
 
-    private func stall(
-        _ job: SilentJob,
-        _ evidence: SilenceEvidence,
-        _ rule: StaleRule
-    ) throws(DatabaseError) -> Bool {
-        let matched = try connection.prepare(
+    /// Takes the rows of jobs and their disks, in the order in which all take them; returns those of the jobs.
+    private func rows(of jobs: [SilentJob], _ locking: String) throws(DatabaseError) -> [Row] {
+        let parameters = JobStore.padded(jobs.map(\.id).sorted())
+        let marks = JobStore.marks(parameters)
+        let found = try connection.prepare(
+            """
+            SELECT id, status, attempt, last_contact_ms, TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW())
+            FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking)
+            """
+        ).query(parameters)
+        _ = try connection.prepare(
+            """
+            SELECT 1 FROM backup_disks WHERE backup_job_id IN (\(marks)) ORDER BY backup_job_id, disk_index
+              \(locking)
+            """
+        ).query(parameters)
+        return found
+    }
+
+    private func stall(_ marks: [SilenceMark], _ rule: StaleRule) throws(DatabaseError) {
+        guard !marks.isEmpty else { return }
+        try connection.prepare(
             """
             UPDATE backup_jobs SET status = 'stalled', error_message = ?, transfer_speed_bps = 0,
-              eta_seconds = NULL \(Self.stillTheSame)
+              eta_seconds = NULL WHERE id = ?
             """
-        ).execute([.text(rule.stalledMessage)] + Self.sameness(job, rule.stalledAfterSeconds))
-        guard matched == 1 else { return false }
-        try insertEvent(job, to: .stalled, .silentStalled, evidence, rule)
-        return true
+        ).executeBulk(
+            [.texts(marks.map { _ in rule.stalledMessage }), .texts(marks.map(\.job.id.rawValue))],
+            rowCount: marks.count
+        )
     }
 
-    private func fail(
-        _ job: SilentJob,
-        _ evidence: SilenceEvidence,
-        _ rule: StaleRule
-    ) throws(DatabaseError) -> Bool {
-        let matched = try connection.prepare(
+    private func fail(_ marks: [SilenceMark], _ rule: StaleRule) throws(DatabaseError) {
+        guard !marks.isEmpty else { return }
+        let parameters: [BulkColumn] = [
+            .texts(marks.map { _ in rule.failedMessage }), .texts(marks.map(\.job.id.rawValue)),
+        ]
+        try connection.prepare(
             """
             UPDATE backup_jobs SET status = 'failed', error_message = ?, presumed = 1, completed_at = NOW(),
-              transfer_speed_bps = 0, eta_seconds = 0 \(Self.stillTheSame)
+              transfer_speed_bps = 0, eta_seconds = 0 WHERE id = ?
             """
-        ).execute([.text(rule.failedMessage)] + Self.sameness(job, rule.failedAfterSeconds))
-        guard matched == 1 else { return false }
+        ).executeBulk(parameters, rowCount: marks.count)
         try connection.prepare(
             """
             UPDATE backup_disks SET status = 'failed', error_message = ?
             WHERE backup_job_id = ? AND status <> 'completed'
             """
-        ).execute([.text(rule.failedMessage), .text(job.id.rawValue)])
-        try insertEvent(job, to: .failed, .silentFailed, evidence, rule)
-        return true
+        ).executeBulk(parameters, rowCount: marks.count)
     }
 
-    /// The row is still the one that was read. A row of a hub without our column for contacts has to be as old as
-    /// its time in `last_telemetry_at` says.
-    private static let stillTheSame = """
-        WHERE id = ? AND status = ? AND attempt = ? AND last_contact_ms <=> ?
-          AND (last_contact_ms IS NOT NULL OR TIMESTAMPDIFF(SECOND, last_telemetry_at, NOW()) >= ?)
-        """
-
-    private static func sameness(_ job: SilentJob, _ seconds: Int64) -> [Value] {
-        [
-            .text(job.id.rawValue), .text(job.status.rawValue), .int(job.attempt),
-            Value(job.lastContactMilliseconds), .int(seconds),
-        ]
-    }
-
-    private func insertEvent(
-        _ job: SilentJob,
-        to status: JobStatus,
-        _ cause: StatusChange.Cause,
-        _ evidence: SilenceEvidence,
-        _ rule: StaleRule
-    ) throws(DatabaseError) {
-        try connection.prepare(JobEvents.insert).execute([
-            .text(job.id.rawValue), .int(job.attempt), .text(job.status.rawValue), .text(status.rawValue),
-            .text(cause.rawValue),
-            .text(
-                "silent for \(evidence.silenceMilliseconds) ms; last seq=\(job.seq); thresholds "
-                    + "\(rule.stalledAfterSeconds) s and \(rule.failedAfterSeconds) s; path up for "
-                    + "\(max(0, job.readMilliseconds - evidence.pathUpSinceMilliseconds)) ms"
-            ),
-        ])
+    private func insertEvents(_ marks: [SilenceMark], _ rule: StaleRule) throws(DatabaseError) {
+        guard !marks.isEmpty else { return }
+        try connection.prepare(JobEvents.insert).executeBulk(
+            [
+                .texts(marks.map(\.job.id.rawValue)), .ints(marks.map(\.job.attempt)),
+                .texts(marks.map(\.job.status.rawValue)), .texts(marks.map(\.status.rawValue)),
+                .texts(marks.map(\.cause.rawValue)), .texts(marks.map { $0.words(rule) }),
+            ],
+            rowCount: marks.count
+        )
     }
 }
