@@ -81,6 +81,8 @@ import Testing
         )
         try Migrator(settings, owner: "test").run()
         #expect(try WriterProgram.run(["audit"], on: settings).status == 0)
+        let unread = try WriterProgram.run(["audit"], on: settings, output: "/dev/full")
+        #expect(unread.status == 1 && unread.errorText.contains("could not be written"), "\(unread)")
         try connection.execute(
             """
             INSERT INTO backup_jobs (id, vm_name, backup_type, status, current_phase, telemetry_seq, attempt)
