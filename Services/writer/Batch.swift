@@ -26,6 +26,7 @@ struct Batch {
     ///   - items: the messages, in the order of their arrival.
     ///   - stored: the jobs as they were read under lock.
     ///   - held: jobs that could not be locked, since another transaction has them.
+    ///   - foreign: jobs that no rule can move, since their rows have words that none knows.
     ///   - shedsContacts: leaves out what is only a sign of life, since there is more to do than time.
     ///   - nowMilliseconds: the monotonic time of this machine.
     /// - Returns: what to store and what to answer after the commit.
@@ -33,6 +34,7 @@ struct Batch {
         _ items: [LaneItem],
         to stored: [JobID: Job],
         held: Set<JobID> = [],
+        foreign: [JobID: ForeignWord] = [:],
         shedsContacts: Bool = false,
         nowMilliseconds: Int64
     ) -> Outcome {
@@ -50,6 +52,10 @@ struct Batch {
             guard !held.contains(id) else {
                 let detail = "Another transaction holds the job's rows; try again."
                 answers.append(Answer(.held, detail: detail))
+                continue
+            }
+            if let word = foreign[id] {
+                answers.append(Answer(.rejected, detail: "\(word.sentence(id)) Nothing was stored."))
                 continue
             }
             let effect = Job.apply(item.message, to: &jobs[id])

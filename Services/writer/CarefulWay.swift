@@ -32,6 +32,7 @@ struct CarefulWay {
             items,
             to: locked.jobs,
             held: locked.held,
+            foreign: locked.foreign,
             shedsContacts: shedsContacts,
             nowMilliseconds: MonotonicClock.nowMilliseconds
         )

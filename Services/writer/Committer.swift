@@ -133,6 +133,7 @@ final class Committer {
         ignoredDisks.increment(by: outcome.ignoredDiskCount)
         shedContacts.increment(by: outcome.shedContactCount)
         if skippingHeld { note(items, outcome.answers) }
+        warn(items, outcome.answers)
         announce(outcome.changes)
         log.committed(
             jobCount: outcome.changes.count,
@@ -141,6 +142,17 @@ final class Committer {
             nowMilliseconds: MonotonicClock.nowMilliseconds
         )
         return outcome.answers
+    }
+
+    /// The rules reject nothing: what is rejected in a batch has found a row that they cannot read.
+    private func warn(_ items: [LaneItem], _ answers: [Answer]) {
+        for (item, answer) in zip(items, answers) where answer.verdict == .rejected {
+            rejected.increment()
+            logger.warning(
+                "a job's row has a word that no rule knows, so a message is not stored",
+                metadata: ["job_id": "\(item.message.jobID)", "detail": "\(answer.detail)"]
+            )
+        }
     }
 
     /// One poisoned message must not hold up the others: halve until it stands alone.

@@ -1,4 +1,6 @@
 import Database
+import Glibc
+import ServiceKit
 import Synchronization
 import Threading
 
@@ -13,5 +15,9 @@ enum OneShot {
         }
         await thread.ended()
         try result.withLock { try $0?.get() }
+        // `print` says nothing of a full disk.
+        guard fflush(nil) == 0 else {
+            throw ProgramEnd(status: 1, "the output could not be written (errno \(errno))")
+        }
     }
 }

@@ -138,7 +138,7 @@ final class Receiver: Sendable {
         for beat in batch.beats {
             let receivedMilliseconds = now - Int64(beat.ageMilliseconds)
             guard !lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else { continue }
-            let answer = Answer(.unavailable, detail: "The writer cannot take beats now.")
+            let answer = Answer(.unavailable, detail: "The writer takes nothing now.")
             refusals.append((sender, AnswerEnvelope(messageID: beat.messageID, answer: answer)))
         }
         if !refusals.isEmpty { answer(refusals) }

@@ -177,6 +177,25 @@ extension EndToEndTests {
             return try? HTTPConnection(port: port, timeoutSeconds: 3).request("GET", "/readyz").status
         }
 
+        @Test func `a second ingest of the same address ends with its reason and signs nobody off`() throws {
+            let stack = try stack()
+            let connection = try stack.connection()
+            let read = "SELECT COUNT(*), MAX(up_since_ms) FROM path_beats WHERE is_off = 0"
+            #expect(eventually(seconds: 10) { (try? connection.query(read)[0].int(0)) == 2 })
+            let before = try connection.query(read)
+            var variables = try stack.settings()
+            variables["SENDENSE_INGEST_ADMIN"] = "127.0.0.1:0"
+            variables["SENDENSE_OUTBOX"] = "none"
+            for _ in 0..<5 {
+                let output = try stack.launch(["\(Stack.binaries)/sendense-ingest"], variables: variables)
+                    .wait(seconds: 20)
+                #expect(output.status == 2 && output.errorText.contains("cannot listen there"), "\(output)")
+            }
+            // Longer than the pause between two beats, which would begin anew.
+            pause(milliseconds: 1000)
+            #expect(try connection.query(read) == before)
+        }
+
         @Test func `down leaves no process behind, and the database is there at the next up`() throws {
             let stack = try stack()
             let job = "backup-stays-1"

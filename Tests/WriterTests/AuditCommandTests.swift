@@ -54,6 +54,23 @@ import Testing
         #expect(told.text.contains("only the hub has written this row"))
     }
 
+    @Test func `a row with a word that no rule knows is told as such, not as gone`() throws {
+        let settings = try PrivateMariaDB.shared(timeZone: "-03:00").createDatabase()
+        let connection = try Connection.open(settings)
+        try FieldSchema.install(on: connection, withTelemetry: false)
+        try Migrator(settings, owner: "test").run()
+        let id = "backup-pgtest1-1759900000"
+        try connection.execute("ALTER TABLE backup_jobs MODIFY status VARCHAR(20)")
+        try connection.execute("UPDATE backup_jobs SET status = 'paused' WHERE id = '\(id)'")
+
+        let audit = try WriterProgram.run(["audit"], on: settings)
+        #expect(audit.text.contains("    \(id)  \"paused\" in backup_jobs.status\n"), "\(audit)")
+        let told = try WriterProgram.run(["explain", id], on: settings)
+        let words = "The row of job \(id) has \"paused\" in backup_jobs.status, which is none of"
+        #expect(told.status == 0 && told.text.hasPrefix(words), "\(told)")
+        #expect(told.text.contains("answered 422"))
+    }
+
     @Test func `the exit status tells a script what to do`() throws {
         let settings = try PrivateMariaDB.shared(timeZone: "-03:00").createDatabase()
         let connection = try Connection.open(settings)
@@ -64,6 +81,8 @@ import Testing
         )
         try Migrator(settings, owner: "test").run()
         #expect(try WriterProgram.run(["audit"], on: settings).status == 0)
+        let unread = try WriterProgram.run(["audit"], on: settings, output: "/dev/full")
+        #expect(unread.status == 1 && unread.errorText.contains("could not be written"), "\(unread)")
         try connection.execute(
             """
             INSERT INTO backup_jobs (id, vm_name, backup_type, status, current_phase, telemetry_seq, attempt)

@@ -99,6 +99,49 @@ import Threading
         }
     }
 
+    @Test(arguments: ["paused", "", nil] as [String?])
+    func `a status of the hub's own is told by column and word, and its row stays as it is`(
+        word: String?
+    ) throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit([try registration("job-a"), try registration("job-b")])
+            try connection.execute("ALTER TABLE backup_jobs MODIFY status VARCHAR(20) NULL")
+            let told = word.map { "'\($0)'" } ?? "NULL"
+            try connection.execute("UPDATE backup_jobs SET status = \(told) WHERE id = 'job-a'")
+            let row = "SELECT * FROM backup_jobs WHERE id = 'job-a'"
+            let before = try connection.query(row)
+            let id = try #require(JobID("job-a"))
+            let answers = committer.commit([
+                try completion("job-a"), item(.cancel(CancelRequest(jobID: id))), try registration("job-a"),
+                try completion("job-b"),
+            ])
+            #expect(answers.map(\.verdict) == [.rejected, .rejected, .rejected, .applied])
+            let fact = "\(word.map { "\"\($0)\"" } ?? "NULL") in backup_jobs.status"
+            #expect(answers.prefix(3).allSatisfy { $0.detail.contains(fact) }, "\(answers[0])")
+            #expect(answers[0].detail.contains("running, stalled"))
+            #expect(try connection.query(row) == before)
+
+            try connection.execute("UPDATE backup_jobs SET status = 'running' WHERE id = 'job-a'")
+            #expect(committer.commit([try completion("job-a")]).map(\.verdict) == [.applied])
+        }
+    }
+
+    @Test func `words count whatever their case, and blanks behind them do not`() throws {
+        try withCommitter { committer, connection in
+            _ = committer.commit([try registration("job-a", totals: [1000, 1000])])
+            try connection.execute(
+                "ALTER TABLE backup_jobs MODIFY status VARCHAR(20), MODIFY backup_type VARCHAR(20)"
+            )
+            try connection.execute("ALTER TABLE backup_disks MODIFY status VARCHAR(20)")
+            try connection.execute("UPDATE backup_jobs SET status = 'RUNNING ', backup_type = 'Full'")
+            try connection.execute("UPDATE backup_disks SET status = 'Completed' WHERE disk_index = 0")
+            let answers = committer.commit([try completion("job-a", disk: 1)])
+            #expect(answers.map(\.verdict) == [.applied] && answers[0].jobStatus == .completed)
+            let row = try connection.query("SELECT status, backup_type FROM backup_jobs")[0]
+            #expect(row.cells == [.text("completed"), .text("full")])
+        }
+    }
+
     @Test func `ids that differ in case only are two jobs`() throws {
         try withCommitter { committer, _ in
             let verdicts = committer.commit([try registration("job-a"), try registration("JOB-A")]).map(
@@ -259,7 +302,7 @@ import Threading
             try connection.execute("BEGIN")
             _ = try connection.query("SELECT 1 FROM backup_jobs WHERE id = 'job-b' FOR UPDATE")
             let answers = committer.commit([try completion("job-a"), try completion("job-b")])
-            #expect(answers.map(\.verdict) == [.unknownJob, .held])
+            #expect(answers.map(\.verdict) == [.rejected, .held])
         }
     }
 }

@@ -15,18 +15,22 @@ enum WriterProgram {
     /// - Parameters:
     ///   - arguments: subcommand and settings.
     ///   - settings: the database, reached by its socket.
+    ///   - output: the file for its output, which is not read then. nil: one of its own.
     /// - Returns: its exit status and output.
     /// - Throws: an error where it cannot be started.
-    static func run(_ arguments: [String], on settings: DatabaseSettings) throws -> Output {
+    static func run(
+        _ arguments: [String],
+        on settings: DatabaseSettings,
+        output: String? = nil
+    ) throws -> Output {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        for (descriptor, name) in [(Int32(1), "out"), (2, "err")] {
-            let flags = O_WRONLY | O_CREAT
-            unsafe posix_spawn_file_actions_addopen(&actions, descriptor, "\(folder)/\(name)", flags, 0o600)
+        for (descriptor, file) in [(Int32(1), output ?? "\(folder)/out"), (2, "\(folder)/err")] {
+            unsafe posix_spawn_file_actions_addopen(&actions, descriptor, file, O_WRONLY | O_CREAT, 0o600)
         }
         let environment = [
             "SENDENSE_DATABASE_SOCKET=\(settings.socketPath ?? "")",
@@ -44,7 +48,7 @@ enum WriterProgram {
         return Output(
             // wait(2): the low seven bits are the signal that ended it.
             status: status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F),
-            text: try String(contentsOfFile: "\(folder)/out", encoding: .utf8),
+            text: output == nil ? try String(contentsOfFile: "\(folder)/out", encoding: .utf8) : "",
             errorText: try String(contentsOfFile: "\(folder)/err", encoding: .utf8)
         )
     }

@@ -52,16 +52,9 @@ demo_close() {
     ((count == 0)) || say "Stopped all $count processes and removed $STATE."
 }
 
-# The demo's own settings only: the caller's may speak of another stack. Log level and format may stay.
+# The demo's own settings only.
 demo_settings() {
-    local name
-    for name in $(setting_names); do
-        case $name in
-            SENDENSE_LOG_LEVEL | SENDENSE_LOG_FORMAT) ;;
-            *) unset "$name" ;;
-        esac
-    done
-    forget_stack
+    forget_settings
     export SENDENSE_STALLED_AFTER=$DEMO_STALLED_AFTER SENDENSE_FAILED_AFTER=$DEMO_FAILED_AFTER
     # As in the field, where the server's time zone is not UTC.
     MARIADB_OPTIONS="${MARIADB_OPTIONS:-} --default-time-zone=-03:00"

@@ -35,7 +35,7 @@ fault_lab() {
     fi
     need_binaries
     [[ -x $BIN_DIR/FaultLab ]] || die "there is no FaultLab in $BIN_DIR. ./dev build makes it."
-    forget_stack
+    forget_settings
     choose_namespaces
     export SENDENSE_BIN_DIR=$BIN_DIR FAULTS_LOGS=${FAULTS_LOGS:-${TMPDIR:-/tmp}/sendense-faults-$UID}
     supervise "${FAULT_SHELL[@]}" "$BIN_DIR/FaultLab"

@@ -19,6 +19,18 @@ setting_names() {
     done
 }
 
+# The caller's settings may speak of another stack. Log level and format may stay.
+forget_settings() {
+    local name
+    for name in $(setting_names); do
+        case $name in
+            SENDENSE_LOG_LEVEL | SENDENSE_LOG_FORMAT) ;;
+            *) unset "$name" ;;
+        esac
+    done
+    forget_stack
+}
+
 # A service that is started again later, from another shell, gets the settings and ports of the first time.
 save_settings() {
     local name
@@ -286,14 +298,25 @@ stack_status() {
     return "$down"
 }
 
+# audit or explain, on the stack's database.
+stack_writer() {
+    use_state
+    [[ -f $RUN_DIR/settings && -f $RUN_DIR/build ]] || die "there is no stack in $STATE. ./dev up starts all."
+    forget_settings
+    load_settings
+    # shellcheck source=/dev/null
+    . "$RUN_DIR/build"
+    exec "$BIN_DIR/sendense-writer" "$@"
+}
+
 stack_clean() {
     use_state
     lock_state
     demo_is_running && die "a demo is running in $STATE/demo; let it end first."
     stop_services
     # By name: SENDENSE_STATE_DIR may be a folder that holds more than the stack.
-    rm -rf "$MARIADB_DATA" "$MARIADB_DATA.new" "$LOG_DIR" "$STATE/mysql" "$STATE/demo" "$STATE/demo-logs" \
-        "$STATE/demo.lock" "$STATE/lock"
+    rm -rf "$MARIADB_DATA" "$MARIADB_DATA.new" "$LOG_DIR" "$STATE/mysql" "$STATE/outbox" "$STATE/demo" \
+        "$STATE/demo-logs" "$STATE/demo.lock" "$STATE/lock"
     rmdir "$STATE" 2>/dev/null
     say "Removed the database and the logs in $STATE."
 }

@@ -60,8 +60,8 @@ final class Publisher: Sendable {
         guard let link = link(for: message.jobID, now) else {
             desk.refuse(message.jobID, nowMilliseconds: now)
             let details = links.map(\.state.detail).filter { !$0.isEmpty }.joined(separator: " ")
-            let why = details.isEmpty ? "No writer answers" : details
-            return reply(Answer(.unavailable, detail: "\(why); try again."))
+            let why = details.isEmpty ? "No writer answers." : details
+            return reply(Answer(.unavailable, detail: "\(why) Try again."))
         }
         if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(refusal) }
         link.publish(message, receivedMilliseconds: receivedMilliseconds ?? now, reply: reply)

@@ -29,6 +29,7 @@ final class WriterLink: Sendable {
     private let inbox = Mutex<[LinkLedger.Ticket]>([])
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
+    private let hasBeaten = Atomic<Bool>(false)
     private let status: LinkStatus
 
     private let reopened = Counter(label: "sendense_ingest_bus_reopened_total")
@@ -64,6 +65,7 @@ final class WriterLink: Sendable {
 
     /// Sends a sign of life behind what was published before.
     func beat(receivedMilliseconds: Int64) {
+        hasBeaten.store(true, ordering: .relaxed)
         put(.beat(signsOff: false), receivedMilliseconds)
     }
 
@@ -148,8 +150,10 @@ final class WriterLink: Sendable {
             if ledger.isSilent(nowMilliseconds: now) { return }
             ledger.expire(nowMilliseconds: now)
             if isStopping.load(ordering: .relaxed), ledger.count == 0 {
-                // What waits in the outbox is not recorded: the silence from here on is ours.
-                return desk.hasBacklog ? () : try signOff(socket, &ledger)
+                // What waits in the outbox is not recorded: the silence from here on is ours. And one whose door never
+                // opened may be the twin of an ingest that works, which it must not sign off.
+                let isSilenceMeant = hasBeaten.load(ordering: .relaxed) && !desk.hasBacklog
+                return isSilenceMeant ? try signOff(socket, &ledger) : ()
             }
             socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
         }

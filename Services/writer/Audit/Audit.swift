@@ -48,7 +48,7 @@ struct Audit {
             for entry in page.entries {
                 switch entry {
                 case .job(let job): try look(at: job)
-                case .unreadable(let id): report.note(id, .unreadable, "")
+                case .unreadable(let id, let word): report.note(id, .unreadable, word?.fact ?? "")
                 }
             }
             next = page.next

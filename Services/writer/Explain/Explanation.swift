@@ -38,6 +38,7 @@ struct Explanation: Equatable {
     }
 
     private static func headline(_ record: JobRecord, _ newest: Moment?) -> String {
+        if let word = record.foreignWord { return word.sentence(record.id) }
         guard let audited = record.job else {
             let last = record.events.last.map { "; it was \($0.to) when last heard of" } ?? ""
             return "\(record.id): its row is gone, only its events remain\(last)."

@@ -9,6 +9,11 @@ struct Outlook: Equatable {
     private(set) var mayChange: Bool
 
     init(_ record: JobRecord, _ rule: StaleRule) {
+        guard record.foreignWord == nil else {
+            sentences = ["Messages for it are answered 422 until one of them stands there."]
+            mayChange = true
+            return
+        }
         guard let audited = record.job else {
             sentences = ["Its row is gone: messages for it are answered 404, until it is registered anew."]
             mayChange = false

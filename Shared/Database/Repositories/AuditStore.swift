@@ -6,7 +6,7 @@ public struct AuditStore {
     public enum Entry: Equatable, Sendable {
         case job(AuditedJob)
         /// The row's id, as it is stored; its id, type or status is none that we know.
-        case unreadable(String)
+        case unreadable(String, ForeignWord?)
     }
 
     /// Some rows in the order of their ids.
@@ -61,6 +61,16 @@ public struct AuditStore {
         return nil
     }
 
+    /// What keeps a job's row from being judged.
+    ///
+    /// - Returns: nil if there is none, or if it can be judged.
+    /// - Throws: `DatabaseError`.
+    public func foreignWord(_ id: JobID) throws(DatabaseError) -> ForeignWord? {
+        let rows = try connection.prepare(Self.jobs + " WHERE id = ?").query([.text(id.rawValue)])
+        for row in rows where try row.text(0) == id.rawValue { return try ForeignWord(row) }
+        return nil
+    }
+
     /// Mends what the job's own rows prove, under lock, and keeps an event that tells what was and what is.
     ///
     /// - Returns: nil if the job is gone. Nothing to mend is no error: somebody else has mended it.
@@ -101,7 +111,7 @@ public struct AuditStore {
         entries.reserveCapacity(rows.count)
         for (index, row) in rows.enumerated() {
             guard var job = jobs[index] else {
-                entries.append(.unreadable(try row.text(0)))
+                entries.append(.unreadable(try row.text(0), try ForeignWord(row)))
                 continue
             }
             for disk in disks[job.job.id] ?? [] {

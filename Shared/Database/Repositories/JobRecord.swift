@@ -64,8 +64,10 @@ public struct JobRecord: Equatable, Sendable {
     public var id: JobID
     /// The database's clock, in milliseconds since 1970 UTC.
     public var nowMilliseconds: Int64
-    /// The job's rows. nil: they are gone, and events remain.
+    /// The job's rows. nil: they are gone, and events remain; or `foreignWord` says why they cannot be judged.
     public var job: AuditedJob?
+    /// What no rule knows in the job's row. nil: nothing, or there is no row.
+    public var foreignWord: ForeignWord?
     /// When the attempt began, in milliseconds since 1970 UTC. nil if it has not.
     public var startedMilliseconds: Int64?
     /// When it ended, in milliseconds since 1970 UTC. nil if it has not.

@@ -23,7 +23,10 @@ public struct JobRecordStore {
             let job = try AuditStore(connection).job(id)
             var record = JobRecord(id: id, nowMilliseconds: try now(), job: job)
             try readEvents(into: &record)
-            guard let job else { return record.events.isEmpty ? nil : record }
+            guard let job else {
+                record.foreignWord = try AuditStore(connection).foreignWord(id)
+                return record.events.isEmpty && record.foreignWord == nil ? nil : record
+            }
             try readTimes(into: &record)
             record.history = try history(id, attempt: job.job.attempt)
             return record

@@ -72,10 +72,10 @@ extension JobStore {
         """
     }
 
-    /// nil for a row that no rule can move: its id, type or status is none that we know.
+    /// nil for a row that no rule can move: its id is none, or it has a `ForeignWord`.
     static func job(_ row: Row) throws(DatabaseError) -> Job? {
-        guard let id = JobID(try row.text(0)), let type = BackupType(rawValue: try row.text(2)),
-            let status = JobStatus(rawValue: try row.text(3))
+        guard let id = JobID(try row.text(0)), let type = try BackupType(stored: row.optionalText(2)),
+            let status = try JobStatus(stored: row.optionalText(3))
         else { return nil }
         var clockKey: ClockKey?
         if let milliseconds = try row.optionalInt(15) {
@@ -106,10 +106,11 @@ extension JobStore {
 
     static func disk(_ row: Row) throws(DatabaseError) -> Disk {
         // The field's word for transferring is running.
-        let word = try row.optionalText(2) ?? "pending"
+        let word = try row.optionalText(2)
+        let isRunning = JobStatus(stored: word) == .running
         return Disk(
             index: Int32(clamping: try row.int(1)),
-            status: DiskStatus(rawValue: word) ?? (word == "running" ? .transferring : .pending),
+            status: DiskStatus(stored: word) ?? (isRunning ? .transferring : .pending),
             bytes: try row.optionalInt(3) ?? 0,
             total: try row.optionalInt(4),
             percentHundredths: Int32(clamping: try row.optionalInt(5) ?? 0),

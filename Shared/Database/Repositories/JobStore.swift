@@ -33,8 +33,12 @@ public struct JobStore {
         ).query(parameters)
         var seen: Set<JobID> = []
         for row in jobRows {
-            if let id = JobID(try row.text(0)) { seen.insert(id) }
-            guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
+            guard let id = JobID(try row.text(0)), wanted.contains(id) else { continue }
+            seen.insert(id)
+            guard let job = try Self.job(row) else {
+                locked.foreign[id] = try ForeignWord(row)
+                continue
+            }
             locked.jobs[job.id] = job
             locked.histories[job.id] = LockedJobs.History(
                 sinceLastMilliseconds: try row.optionalInt(Self.historyColumn),

@@ -14,6 +14,8 @@ public struct LockedJobs: Sendable {
     public internal(set) var jobs: [JobID: Job] = [:]
     /// Jobs that are there, and rows of which another transaction holds; only where those were skipped.
     public internal(set) var held: Set<JobID> = []
+    /// Jobs that are there, with a word that no rule knows.
+    public internal(set) var foreign: [JobID: ForeignWord] = [:]
     var histories: [JobID: History] = [:]
 
     /// Another transaction has rows of the job.

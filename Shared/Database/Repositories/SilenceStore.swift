@@ -105,7 +105,8 @@ public struct SilenceStore {
         ).query([.text(status.rawValue), .int(seconds)])
         var jobs: [SilentJob] = []
         for row in rows {
-            guard let id = JobID(try row.text(0)), let status = JobStatus(rawValue: try row.text(1)) else {
+            guard let id = JobID(try row.text(0)), let status = try JobStatus(stored: row.optionalText(1))
+            else {
                 continue
             }
             let now = try row.int(5)
