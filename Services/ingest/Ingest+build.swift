@@ -60,6 +60,7 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
     let beater = Beater(address: settings.listen, path: beatPath, logger: runner.logger)
     let admin = AdminServer(
         address: settings.admin,
+        setting: "ingest.admin",
         health: health,
         registry: runner.registry,
         logger: runner.logger

@@ -19,6 +19,7 @@ enum StaleDetector {
             let sweep = Sweep(settings, health: health, logger: runner.logger)
             let admin = AdminServer(
                 address: settings.admin,
+                setting: "stale-detector.admin",
                 health: health,
                 registry: runner.registry,
                 logger: runner.logger

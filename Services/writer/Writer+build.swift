@@ -30,6 +30,7 @@ func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any S
     )
     let admin = AdminServer(
         address: settings.admin,
+        setting: "writer.admin",
         health: health,
         registry: runner.registry,
         logger: runner.logger

@@ -1,6 +1,7 @@
 internal import Hummingbird
 public import Logging
 public import ServiceLifecycle
+internal import Synchronization
 
 /// The endpoints for operators: `/livez`, `/readyz`, `/metrics`. On loopback unless told otherwise.
 public struct AdminServer: Service {
@@ -9,16 +10,26 @@ public struct AdminServer: Service {
     private let health: Health
     private let registry: PrometheusRegistry
     private let logger: Logger
+    private let setting: String
 
     /// Creates the server; it listens once it runs.
+    ///
+    /// - Parameters:
+    ///   - address: where to listen.
+    ///   - setting: the key of the setting that the address comes from, as in `writer.admin`.
+    ///   - health: what `/readyz` tells.
+    ///   - registry: what `/metrics` tells.
+    ///   - logger: the service's logger.
     public init(
         address: (host: String, port: Int),
+        setting: String,
         health: Health,
         registry: PrometheusRegistry,
         logger: Logger
     ) {
         host = address.host
         port = address.port
+        self.setting = setting
         self.health = health
         self.registry = registry
         var logger = logger
@@ -28,8 +39,11 @@ public struct AdminServer: Service {
     }
 
     /// Serves until shutdown.
+    ///
+    /// - Throws: `SettingsError` where it cannot listen.
     public func run() async throws {
         let (health, registry) = (health, registry)
+        let isListening = Mutex(false)
         let router = Router()
         router.get("/livez") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ -> Response in
@@ -46,9 +60,16 @@ public struct AdminServer: Service {
         let application = Application(
             router: router,
             configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            onServerRunning: { _ in isListening.withLock { $0 = true } },
             logger: logger
         )
-        try await application.run()
+        do {
+            try await application.run()
+        } catch  where !isListening.withLock({ $0 }) {
+            throw SettingsError(
+                "\(Setting.spellings(setting)) is \(host):\(port): cannot listen there: \(error)"
+            )
+        }
     }
 
     private static func text(

@@ -41,6 +41,12 @@ public struct Setting: Sendable {
     /// Its name on the command line.
     public var flag: String { "--" + key.split(separator: ".").joined(separator: "-") }
 
+    /// How messages name the setting of a key: by its flag and its variable.
+    static func spellings(_ key: String) -> String {
+        let setting = Setting(key, help: "")
+        return "\(setting.flag) (\(setting.variable))"
+    }
+
     /// Its name in the environment.
     public var variable: String {
         "SENDENSE_" + key.uppercased().map { $0 == "." || $0 == "-" ? "_" : String($0) }.joined()

@@ -38,7 +38,9 @@ public final class Wakeup: Sendable {
     public func clear() {
         guard isSignalled.load(ordering: .acquiring) else { return }
         var byte: UInt8 = 0
-        _ = unsafe read(fileDescriptor, &byte, 1)
+        // Whoever signalled may not have come to write yet: what it writes then must find the flag up, or the byte
+        // would stay, and every poll from there on return at once.
+        guard unsafe read(fileDescriptor, &byte, 1) == 1 else { return }
         isSignalled.store(false, ordering: .releasing)
     }
 }

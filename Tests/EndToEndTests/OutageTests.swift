@@ -196,6 +196,28 @@ extension EndToEndTests {
             #expect(try connection.query(read) == before)
         }
 
+        @Test(arguments: ["ingest", "writer", "stale-detector"])
+        func `a taken admin address is named with its setting`(service: String) throws {
+            let stack = try stack()
+            let variables = try stack.settings()
+            let name = "SENDENSE_\(service.uppercased().replacing("-", with: "_"))_ADMIN"
+            let address = try #require(variables[name])
+            // It must not get in the way of the one at work, nor beat in its name.
+            var own = variables
+            own["SENDENSE_INGEST_LISTEN"] = "127.0.0.1:\(try HTTPConnection.freePort())"
+            own["SENDENSE_INGEST_NAME"] = "twin"
+            own["SENDENSE_WRITER_BIND"] = "tcp://127.0.0.1:\(try HTTPConnection.freePort())"
+            own["SENDENSE_WRITER_NAME"] = "twin"
+            own["SENDENSE_OUTBOX"] = "none"
+            let output = try stack.launch(["\(Stack.binaries)/sendense-\(service)"], variables: own)
+                .wait(seconds: 20)
+            #expect(output.status == 2, "\(output)")
+            #expect(
+                output.errorText.contains("--\(service)-admin (\(name)) is \(address): cannot listen there"),
+                "\(output)"
+            )
+        }
+
         @Test func `down leaves no process behind, and the database is there at the next up`() throws {
             let stack = try stack()
             let job = "backup-stays-1"
