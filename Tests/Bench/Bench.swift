@@ -2,40 +2,87 @@ import Database
 import Foundation
 import Glibc
 import StackSupport
-import TestSupport
 import Threading
 
+/// The bench: the services beside the limits of the machine, in turns, on durable tables.
 @main
 enum Bench {
-    static func main() throws {
+    private static let descriptorCount: rlim_t = 16_384
+
+    static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        endOnSignals()
+        raiseDescriptorLimit()
         DatabaseLibrary.initialize()
+        do {
+            if CommandLine.arguments.dropFirst().first == "plots" { return try plot(CommandLine.arguments) }
+            let options = try BenchOptions(ProcessInfo.processInfo.environment)
+            exit(try run(options) ? 0 : 1)
+        } catch {
+            FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
+            exit(2)
+        }
+    }
+
+    /// `Bench plots FILE[,FILE] FOLDER`
+    private static func plot(_ arguments: [String]) throws {
+        guard arguments.count == 4 else { throw EndToEndError("Bench plots FILE[,FILE] FOLDER") }
+        try Plots.make(from: arguments[2].split(separator: ",").map(String.init), in: arguments[3])
+    }
+
+    /// Measures, prints the tables, and writes the file.
+    ///
+    /// - Returns: whether all that was acknowledged is stored, and as good as all was acknowledged.
+    private static func run(_ options: BenchOptions) throws -> Bool {
+        let start = MonotonicClock.nowNanoseconds
+        let parts = options.parts.map(\.rawValue).joined(separator: ", ")
+        Printout.say("==> \(parts); \(options.roundCount) rounds, SEED=\(options.seed)")
         let server = try BenchServer()
-        let database = try BenchDatabase(server)
-        let jobs = JobSet(prefix: "backup-vm", count: 100_000, diskCount: 2)
-        try database.fill(jobs)
-        let site = try BenchSite(database)
-        try site.start([site.writer])
-        let counter = MessageCounter()
-        var ledger = Ledger(jobs)
-        let load = WriterLoad(endpoint: site.writerEndpoint, jobs: jobs, counter: counter)
-        let raw = RawBulk(database.settings, jobs: jobs, counter: counter)
-        func tell(_ name: String, _ count: Int, _ cost: Cost) {
-            let cpu = cost.cpuSeconds.map { "\($0.key) \(String(format: "%.1f", $0.value * 1e6 / Double(count)))" }
-            print(name, "rate", Int(Double(count) / cost.seconds), "cpu", cpu.joined(separator: " "), "load", String(format: "%.1f", cost.loadSeconds * 1e6 / Double(count)), "others", String(format: "%.2f", cost.othersShare))
-            fflush(nil)
+        let bench = Workbench(options, server, Results(options, mariadb: server.version))
+        try measure(bench)
+        bench.results.targets = Targets(bench.results).all
+        bench.results.seconds = Double(MonotonicClock.nowNanoseconds - start) / 1e9
+        Printout.tables(bench.results)
+        if let path = options.jsonPath {
+            try bench.results.write(to: path)
+            Printout.say("\(path) has the figures.")
         }
-        for _ in 0..<3 {
-            let outcome = try load.run(seconds: 3, window: 4096, meter: site.meter(), ledger: &ledger)
-            tell("writer", outcome.applied, outcome.cost)
-            print(outcome.others, outcome.unanswered)
-            for lanes in 1...2 {
-                let outcome = try raw.run(seconds: 3, connectionCount: lanes, meter: site.meter())
-                tell("raw \(lanes)", outcome.committed, outcome.cost)
-            }
+        return bench.results.faults.isEmpty
+    }
+
+    private static func measure(_ bench: Workbench) throws {
+        let parts = Set(bench.options.parts)
+        if !parts.isDisjoint(with: [.door, .writer, .path, .mix]) { try Rounds(bench).run() }
+        let peaks = Rounds.pathConnections.compactMap {
+            bench.results.median(Rounds.name(path: $0), "rate_per_s")
         }
-        var generator = SplitMix64(seed: 1)
-        print(try ledger.verify(database.connection, hasSeq: true, using: &generator))
-        try site.stop()
-        exit(0)
+        if parts.contains(.latency) { try LatencyPart.run(bench, peakPerSecond: peaks.max()) }
+        if parts.contains(.thousand) { try ThousandPart.run(bench) }
+        if parts.contains(.fleet) { try FleetPart.run(bench) }
+        if parts.contains(.growth) { try GrowthPart.run(bench) }
+        if parts.contains(.stale) { try StalePart.run(bench, perSecond: (peaks.max() ?? 4000) / 2) }
+    }
+
+    /// Each client of the load is a descriptor here, and one in ingest, which inherits the limit.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, descriptorCount))
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Ctrl-C and SIGTERM end the process in order, so that what it started and made goes with it.
+    private static func endOnSignals() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, number) }
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        let watched = signals
+        _ = DedicatedThread(name: "signals") {
+            var signals = watched
+            var number: Int32 = 0
+            while unsafe sigwait(&signals, &number) != 0 {}
+            exit(128 + number)
+        }
     }
 }

@@ -36,6 +36,8 @@ struct BenchOptions {
     var jobCount: Int
     /// Jobs in the tables of the stale part.
     var staleJobCount: Int
+    /// The most jobs in the tables of the growth part.
+    var growthJobCount: Int
     /// What all randomness follows from.
     var seed: UInt64
     /// Where the figures go. nil: nowhere.
@@ -63,7 +65,8 @@ struct BenchOptions {
         roundCount = try number("ROUNDS", 5, in: 1...1000)
         seconds = Double(try number("BENCH_SECONDS", 5, in: 1...3600))
         jobCount = try number("JOBS", 100_000, in: 2000...1_000_000)
-        staleJobCount = try number("STALE_JOBS", 1_000_000, in: 10_000...5_000_000)
+        staleJobCount = try number("STALE_JOBS", 1_000_000, in: 21_000...5_000_000)
+        growthJobCount = try number("GROWTH_JOBS", 1_000_000, in: 1000...1_000_000)
         // Short enough to be typed.
         seed = UInt64(try number("SEED", Int.random(in: 1...999_999), in: 0...Int.max))
         jsonPath = variables["JSON"].flatMap { $0.isEmpty ? nil : $0 }

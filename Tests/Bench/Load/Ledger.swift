@@ -20,6 +20,11 @@ struct Ledger {
         newest[job] = max(newest[job], number)
     }
 
+    /// Takes in what another run's load was told of the same jobs.
+    mutating func add(_ other: Ledger) {
+        for job in newest.indices { newest[job] = max(newest[job], other.newest[job]) }
+    }
+
     /// Compares a sample of the jobs with what is stored.
     ///
     /// - Parameters:

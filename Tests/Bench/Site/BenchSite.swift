@@ -73,6 +73,21 @@ final class BenchSite {
         }
     }
 
+    /// Lets the peaks of all processes' memory begin anew.
+    func forgetMemoryPeaks() throws {
+        for process in meter().processes { try Memory.forgetPeak(of: process.pid) }
+    }
+
+    /// The peaks since then, as values of a sample.
+    func memoryPeaks() throws -> [String: Double] {
+        var values: [String: Double] = [:]
+        for process in meter().processes {
+            let byteCount = try Memory.peakByteCount(of: process.pid)
+            values["\(process.name)_memory_mib"] = Double(byteCount) / 1_048_576
+        }
+        return values
+    }
+
     /// Reads the CPU time of the database and of the services that run.
     func meter() -> Meter {
         let running = [ingest, writer, detector].compactMap { service in
