@@ -214,7 +214,8 @@ let package = Package(
                 logging,
             ]
         ),
-        tests("EndToEndTests", ["Database", "FaultLab", "StackSupport"]),
+        tests("EndToEndTests", ["Bench", "Database", "FaultLab", "StackSupport"]),
+        tests("BenchTests", ["Bench", "Database", "JobModel", "StackSupport", "TelemetryContract"]),
 
         // ./dev faults: real processes under every fault that we know; no product.
         .executableTarget(

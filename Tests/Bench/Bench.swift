@@ -40,7 +40,7 @@ enum Bench {
         let server = try BenchServer()
         let bench = Workbench(options, server, Results(options, mariadb: server.version))
         try measure(bench)
-        bench.results.targets = Targets(bench.results).all
+        bench.results.targets = Targets(bench.results, clientCounts: options.clientCounts).all
         bench.results.seconds = Double(MonotonicClock.nowNanoseconds - start) / 1e9
         Printout.tables(bench.results)
         if let path = options.jsonPath {
@@ -53,7 +53,7 @@ enum Bench {
     private static func measure(_ bench: Workbench) throws {
         let parts = Set(bench.options.parts)
         if !parts.isDisjoint(with: [.door, .writer, .path, .mix]) { try Rounds(bench).run() }
-        let peaks = Rounds.pathConnections.compactMap {
+        let peaks = bench.options.clientCounts.compactMap {
             bench.results.median(Rounds.name(path: $0), "rate_per_s")
         }
         if parts.contains(.latency) { try LatencyPart.run(bench, peakPerSecond: peaks.max()) }

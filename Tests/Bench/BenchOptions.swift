@@ -38,6 +38,8 @@ struct BenchOptions {
     var staleJobCount: Int
     /// The most jobs in the tables of the growth part.
     var growthJobCount: Int
+    /// Clients of the whole path, at three numbers; the door is measured at the first two, the mix at the second.
+    var clientCounts: [Int]
     /// What all randomness follows from.
     var seed: UInt64
     /// Where the figures go. nil: nowhere.
@@ -67,6 +69,11 @@ struct BenchOptions {
         jobCount = try number("JOBS", 100_000, in: 2000...1_000_000)
         staleJobCount = try number("STALE_JOBS", 1_000_000, in: 21_000...5_000_000)
         growthJobCount = try number("GROWTH_JOBS", 1_000_000, in: 1000...1_000_000)
+        let counts = (variables["CLIENTS"] ?? "64,1024,4096").split(separator: ",").map { Int($0) }
+        clientCounts = counts.compactMap { $0 }.filter { (1...8000).contains($0) }
+        guard counts.count == 3, clientCounts.count == 3 else {
+            throw EndToEndError("CLIENTS=\(variables["CLIENTS"] ?? ""): it must be three numbers from 1 to 8000")
+        }
         // Short enough to be typed.
         seed = UInt64(try number("SEED", Int.random(in: 1...999_999), in: 0...Int.max))
         jsonPath = variables["JSON"].flatMap { $0.isEmpty ? nil : $0 }

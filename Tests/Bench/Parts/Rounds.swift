@@ -10,13 +10,12 @@ final class Rounds {
         let measure: () throws -> [String: Double]
     }
 
-    static let pathConnections = [64, 1024, 4096]
-    static let mixConnections = 1024
     private static let lateShare = 1
     /// Messages that the writer has at any time: as many as clients of the whole path.
     private static let writerWindow = 4096
 
     private let bench: Workbench
+    private let clientCounts: [Int]
     private let database: BenchDatabase
     private let site: BenchSite
     private let counter = MessageCounter()
@@ -37,12 +36,14 @@ final class Rounds {
 
     init(_ bench: Workbench) throws {
         self.bench = bench
+        clientCounts = bench.options.clientCounts
         jobs = JobSet(prefix: "backup-vm", count: bench.options.jobCount, diskCount: 2)
         oldJobs = JobSet(prefix: "backup-od", count: bench.options.jobCount, diskCount: 2)
         ledger = Ledger(jobs)
         oldLedger = Ledger(oldJobs)
         database = try BenchDatabase(bench.server)
         try database.fill(jobs)
+        try database.fill(Prober.jobs)
         if bench.options.parts.contains(.mix) { try database.fill(oldJobs) }
         site = try BenchSite(database)
         try site.start([site.writer, site.ingest])
@@ -74,17 +75,17 @@ final class Rounds {
         let parts = Set(bench.options.parts)
         var subjects: [Subject] = []
         if nginx != nil {
-            subjects += Self.pathConnections.prefix(2).map { count in
+            subjects += clientCounts.prefix(2).map { count in
                 Subject(part: .door, name: Self.name(nginx: count)) { try self.nginx(count) }
             }
         }
         var connections: [Int] = []
         if parts.contains(.path) {
-            connections = Self.pathConnections
+            connections = clientCounts
         } else if parts.contains(.door) {
-            connections = Array(Self.pathConnections.prefix(2))
+            connections = Array(clientCounts.prefix(2))
         } else if parts.contains(.mix) {
-            connections = [Self.mixConnections]
+            connections = [clientCounts[1]]
         }
         subjects += connections.map { count in
             Subject(part: .path, name: Self.name(path: count)) { try self.path(count, Self.name(path: count)) }
@@ -93,7 +94,7 @@ final class Rounds {
             subjects.append(Subject(part: .mix, name: Self.oldName) { try self.old() })
             subjects.append(
                 Subject(part: .mix, name: Self.lateName) {
-                    try self.path(Self.mixConnections, Self.lateName, latePercent: Self.lateShare)
+                    try self.path(self.clientCounts[1], Self.lateName, latePercent: Self.lateShare)
                 }
             )
         }
@@ -131,7 +132,13 @@ final class Rounds {
             latePercent: latePercent
         )
         try site.forgetMemoryPeaks()
+        let probes = Prober.start(
+            database.settings,
+            port: site.ingestPort,
+            firstNumber: counter.take(Prober.jobs.count)
+        )
         let outcome = try load.run(.closed, seconds: bench.options.seconds, meter: site.meter())
+        for line in try probes.value() { bench.fault(line) }
         bench.judge(name, outcome)
         ledger.add(load.ledger)
         return Figures.http(outcome).merging(try site.memoryPeaks()) { $1 }
@@ -140,7 +147,7 @@ final class Rounds {
     private func old() throws -> [String: Double] {
         let load = try HTTPLoad(
             port: site.ingestPort,
-            connectionCount: Self.mixConnections,
+            connectionCount: clientCounts[1],
             kind: .old,
             jobs: oldJobs,
             counter: counter

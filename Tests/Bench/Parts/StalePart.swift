@@ -22,16 +22,13 @@ struct StalePart {
         let quietCount = max(1, bench.options.staleJobCount - activeCount - victimCount)
         let active = JobSet(prefix: "backup-vm", count: activeCount, diskCount: 2)
         let victims = JobSet(prefix: "backup-vi", count: victimCount, diskCount: 1)
-        try database.fill(JobSet(prefix: "backup-qu", count: quietCount, diskCount: 1))
+        // Half of them over, half of clients that never tell anything: the index is full of both.
+        try database.fill(
+            JobSet(prefix: "backup-qu", count: quietCount, diskCount: 1),
+            hasEnded: "seq % 2 = 0"
+        )
         try database.fill(active)
         try database.fill(victims)
-        // At work and heard of long ago, so that the index is full of what a scan has to pass by.
-        try database.connection.execute(
-            """
-            UPDATE backup_jobs SET status = 'completed', last_telemetry_at = NOW() - INTERVAL 1 DAY
-            WHERE id LIKE 'backup-qu%' AND CRC32(id) % 2 = 0
-            """
-        )
         let site = try BenchSite(
             database,
             variables: ["SENDENSE_STALLED_AFTER": "\(stalledAfterSeconds)", "SENDENSE_FAILED_AFTER": "600"]

@@ -32,25 +32,24 @@ struct Plots {
     }
 
     private var cost: Chart? {
-        let subjects = [
-            ("nginx", Rounds.name(nginx: 64), ["nginx"]),
-            ("path, 64", Rounds.name(path: 64), Self.processes),
-            ("path, 1024", Rounds.name(path: 1024), Self.processes),
-            ("path, 4096", Rounds.name(path: 4096), Self.processes),
+        let subjects: [(title: String, name: String, processes: [String])] = [
+            ("nginx", Rounds.name(nginx: 64), ["nginx"])
+        ] + [64, 1024, 4096].map { ("path, \($0)", Rounds.name(path: $0), Self.processes) } + [
             ("writer", Rounds.writerName, ["writer", "mariadbd"]),
             ("raw bulk, 2", Rounds.name(rawBulk: 2), ["mariadbd"]),
-        ].filter { results.median($0.1, "cpu_us") != nil }
-        guard !subjects.isEmpty else { return nil }
+        ]
+        let measured = subjects.filter { results.median($0.name, "cpu_us") != nil }
+        guard !measured.isEmpty else { return nil }
         return Chart(
             title: "CPU per update",
             categoryTitle: "subject",
             valueTitle: "microseconds",
-            categories: subjects.map(\.0),
+            categories: measured.map(\.title),
             series: (["nginx"] + Self.processes).map { process in
                 Chart.Series(
                     name: process,
-                    values: subjects.map { subject in
-                        subject.2.contains(process) ? results.median(subject.1, "\(process)_cpu_us") : nil
+                    values: measured.map { subject in
+                        subject.processes.contains(process) ? results.median(subject.name, "\(process)_cpu_us") : nil
                     }
                 )
             },

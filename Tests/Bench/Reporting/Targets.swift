@@ -1,8 +1,12 @@
 /// What is to be reached, and what was.
 struct Targets {
     private let results: Results
+    private let clientCounts: [Int]
 
-    init(_ results: Results) { self.results = results }
+    init(_ results: Results, clientCounts: [Int]) {
+        self.results = results
+        self.clientCounts = clientCounts
+    }
 
     /// All targets of which everything was measured.
     var all: [Target] {
@@ -10,7 +14,7 @@ struct Targets {
     }
 
     private var ratios: [Target] {
-        let http = Rounds.pathConnections.prefix(2)
+        let http = clientCounts.prefix(2)
         // Each at the number of connections at which it is cheapest.
         let nginx = best(http.map { results.rounds(Rounds.name(nginx: $0), "nginx_cpu_us") }, min)
         let ingest = best(
@@ -18,10 +22,10 @@ struct Targets {
             min
         )
         let path = best(
-            Rounds.pathConnections.map { results.rounds(Rounds.name(path: $0), "rate_per_s") },
+            clientCounts.map { results.rounds(Rounds.name(path: $0), "rate_per_s") },
             max
         )
-        let all = results.rounds(Rounds.name(path: Rounds.mixConnections), "rate_per_s")
+        let all = results.rounds(Rounds.name(path: clientCounts[1]), "rate_per_s")
         let raw = results.rounds(Rounds.name(rawBulk: 1), "rate_per_s")
         let raw2 = results.rounds(Rounds.name(rawBulk: 2), "rate_per_s")
         let writer = results.rounds(Rounds.writerName, "rate_per_s")
@@ -37,7 +41,7 @@ struct Targets {
     private var costs: [Target] {
         func values(_ subject: String, _ value: String) -> [Double] { results.rounds(subject, value) }
         let half = LatencyPart.name(50)
-        let many = Rounds.name(path: Rounds.pathConnections[2])
+        let many = Rounds.name(path: clientCounts[2])
         return [
             target("p99 at half the peak", "ms", .atMost, 50, 25, values(half, "p99_ms")),
             target("database, p99 of a transaction, 200/s", "ms", .atMost, 10, nil, values(ThousandPart.name, "database_p99_ms")),

@@ -61,13 +61,18 @@ final class BenchDatabase {
     func drop() throws { try connection.execute("DROP DATABASE `\(settings.database)`") }
 
     /// Puts jobs into the tables: at work, and never heard of.
-    func fill(_ jobs: JobSet) throws {
+    ///
+    /// - Parameters:
+    ///   - jobs: which.
+    ///   - hasEnded: an SQL condition on their number `seq`; those have ended, and were heard of a day ago.
+    func fill(_ jobs: JobSet, hasEnded: String = "FALSE") throws {
         try connection.execute(
             """
             INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase, total_bytes,
-              started_at)
+              started_at, last_telemetry_at)
             SELECT CONCAT('\(jobs.prefix)', LPAD(seq, \(JobSet.digitCount), '0'), '\(jobs.suffix)'),
-              CONCAT('vm', seq), 'bench', 'full', 'running', 'transferring', \(jobs.total), NOW()
+              CONCAT('vm', seq), 'bench', 'full', IF(\(hasEnded), 'completed', 'running'),
+              'transferring', \(jobs.total), NOW(), IF(\(hasEnded), NOW() - INTERVAL 1 DAY, NULL)
             FROM seq_0_to_\(jobs.count - 1)
             """
         )
