@@ -53,7 +53,10 @@ final class BenchDatabase {
     init(_ server: BenchServer) throws {
         self.server = server
         settings = try server.server.createDatabase()
-        connection = try Connection.open(settings)
+        // Filling large tables is one statement each.
+        var patient = settings
+        patient.readTimeoutSeconds = 1800
+        connection = try Connection.open(patient)
         try Migrator(settings, owner: "bench").run()
     }
 
