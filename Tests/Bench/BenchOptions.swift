@@ -46,8 +46,13 @@ struct BenchOptions {
     var jsonPath: String?
 
     init(_ variables: [String: String]) throws {
-        func number(_ name: String, _ standard: Int, in range: ClosedRange<Int>) throws -> Int {
-            guard let text = variables[name], !text.isEmpty else { return standard }
+        func number(
+            _ name: String,
+            _ standard: Int,
+            in range: ClosedRange<Int>,
+            variable: String? = nil
+        ) throws -> Int {
+            guard let text = variables[variable ?? name], !text.isEmpty else { return standard }
             guard let value = Int(text), range.contains(value) else {
                 throw EndToEndError(
                     "\(name)=\(text): it must be a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -65,14 +70,17 @@ struct BenchOptions {
         }
         if parts.isEmpty { parts = Part.standard }
         roundCount = try number("ROUNDS", 5, in: 1...1000)
-        seconds = Double(try number("BENCH_SECONDS", 5, in: 1...3600))
+        // bash counts on in SECONDS.
+        seconds = Double(try number("SECONDS", 5, in: 1...3600, variable: "BENCH_SECONDS"))
         jobCount = try number("JOBS", 100_000, in: 2000...1_000_000)
         staleJobCount = try number("STALE_JOBS", 1_000_000, in: 21_000...5_000_000)
         growthJobCount = try number("GROWTH_JOBS", 1_000_000, in: 1000...1_000_000)
         let counts = (variables["CLIENTS"] ?? "64,1024,4096").split(separator: ",").map { Int($0) }
         clientCounts = counts.compactMap { $0 }.filter { (1...8000).contains($0) }
         guard counts.count == 3, clientCounts.count == 3 else {
-            throw EndToEndError("CLIENTS=\(variables["CLIENTS"] ?? ""): it must be three numbers from 1 to 8000")
+            throw EndToEndError(
+                "CLIENTS=\(variables["CLIENTS"] ?? ""): it must be three numbers from 1 to 8000"
+            )
         }
         // Short enough to be typed.
         seed = UInt64(try number("SEED", Int.random(in: 1...999_999), in: 0...Int.max))

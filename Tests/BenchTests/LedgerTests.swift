@@ -50,6 +50,8 @@ import Testing
         for number in [10, 11] { ledger.acknowledged(number) }
         let lost = try ledger.verify(connection, hasSeq: true, using: &generator).lost
         #expect(lost.count == 2, "\(lost)")
-        #expect(lost.contains { $0.contains("no row") } && lost.contains { $0.contains("those of its disks") })
+        #expect(
+            lost.contains { $0.contains("no row") } && lost.contains { $0.contains("those of its disks") }
+        )
     }
 }

@@ -28,7 +28,9 @@ import Testing
         #expect(form.bytes.count == length)
         #expect(report.jobID.rawValue == Self.jobs.id(Self.jobs.job(number)))
         #expect(report.seq == Self.jobs.seq(number) && report.attempt == 1)
-        #expect(report.bytes == Self.jobs.bytes(number) && report.disks.map(\.bytes).reduce(0, +) == report.bytes)
+        #expect(
+            report.bytes == Self.jobs.bytes(number) && report.disks.map(\.bytes).reduce(0, +) == report.bytes
+        )
         #expect(report.timestampMilliseconds == 1_760_106_225_000)
     }
 

@@ -48,7 +48,9 @@ final class PausingServer: Sendable {
                 if answered == pauseAfter { pause(milliseconds: pauseMilliseconds) }
             }
             let answer = Array("HTTP/1.1 \(status) Fine\r\nContent-Length: 2\r\n\r\n{}".utf8)
-            guard unsafe send(client, answer, answer.count, Int32(MSG_NOSIGNAL)) == answer.count else { break }
+            guard unsafe send(client, answer, answer.count, Int32(MSG_NOSIGNAL)) == answer.count else {
+                break
+            }
         }
         close(client)
     }

@@ -52,7 +52,11 @@ import Testing
         try results.write(to: "\(folder)/result.json")
         try Plots.make(from: ["\(folder)/result.json"], in: folder)
         let made = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        #expect(made == ["growth-disks.svg", "growth-jobs.svg", "growth-memory.svg", "latency.svg", "result.json"])
+        #expect(
+            made == [
+                "growth-disks.svg", "growth-jobs.svg", "growth-memory.svg", "latency.svg", "result.json",
+            ]
+        )
         let picture = try String(contentsOfFile: "\(folder)/growth-disks.svg", encoding: .utf8)
         // A box of the paper, three of the legend, and five stacks of three.
         #expect(picture.components(separatedBy: "<rect").count - 1 == 19)

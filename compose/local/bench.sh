@@ -5,14 +5,14 @@
 
 readonly BENCH_PACKAGES=("nginx-light|nginx|nginx, the limit of HTTP beside which the door is measured")
 
-# bench_program PARTS: measures them, unless ONLY names others.
+# bench_program PARTS ROUNDS SECONDS: measures that, where the user does not say otherwise.
 bench_program() {
     need_packages "${DATABASE_PACKAGES[@]}"
     # Without it the door has nothing beside it, and the bench says so.
     without_services try_packages "${BENCH_PACKAGES[@]}" || true
     need_bench
     [[ -z ${JSON:-} ]] || JSON=$(realpath -m "$JSON")
-    export ONLY=${ONLY:-$1} JSON=${JSON:-} BENCH_SECONDS=$TOLD_SECONDS
+    export ONLY=${ONLY:-$1} ROUNDS=${ROUNDS:-$2} BENCH_SECONDS=${TOLD_SECONDS:-$3} JSON=${JSON:-}
     export SENDENSE_BIN_DIR=$BIN_DIR
     supervise "$BIN_DIR/Bench"
 }

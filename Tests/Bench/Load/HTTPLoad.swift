@@ -58,7 +58,8 @@ final class HTTPLoad {
     private let epoll: Epoll
     private var sockets: [LoadSocket] = []
     private var flights: [Flight] = []
-    private var free: [Int] = []
+    /// Connections that nobody waits at: each gets its turn, as the clients that they stand for.
+    private var free = Queue<Int>()
     private var buffer = [UInt8](repeating: 0, count: 64 * 1024)
     private var form: RequestForm
     private var lateForm: RequestForm
@@ -79,6 +80,7 @@ final class HTTPLoad {
     ///   - counter: numbers them.
     ///   - goodStatus: the status that counts.
     ///   - latePercent: of a hundred messages so many are late ones.
+    /// - Throws: `EndToEndError` where nobody listens.
     init(
         port: Int,
         connectionCount: Int,
@@ -101,7 +103,7 @@ final class HTTPLoad {
             flights.append(Flight())
             try epoll.add(sockets[place].descriptor, place: place)
         }
-        free = Array((0..<connectionCount).reversed())
+        for place in 0..<connectionCount { free.put(place) }
     }
 
     deinit {
@@ -122,7 +124,7 @@ final class HTTPLoad {
         let end = begin + Int64(seconds * 1e9)
         window = begin...end
         var plan = Plan(pace, start: start, seed: seed)
-        var waiting = Waiting()
+        var waiting = Queue<Int64>()
         var before: Meter.Reading?
         var after: Meter.Reading?
         while after == nil || inFlight > 0 || waiting.count > 0 {
@@ -145,15 +147,15 @@ final class HTTPLoad {
         return outcome
     }
 
-    private func send(_ plan: inout Plan, _ waiting: inout Waiting, _ now: Int64) throws {
+    private func send(_ plan: inout Plan, _ waiting: inout Queue<Int64>, _ now: Int64) throws {
         guard !plan.isClosed else {
-            while let place = free.popLast() { try send(place, due: now) }
+            while let place = free.take() { try send(place, due: now) }
             return
         }
         try sendWaiting(&waiting)
         while let due = plan.take(now) {
             if window.contains(due) { outcome.due += 1 }
-            if let place = free.popLast() {
+            if let place = free.take() {
                 try send(place, due: due)
             } else {
                 waiting.put(due)
@@ -161,8 +163,10 @@ final class HTTPLoad {
         }
     }
 
-    private func sendWaiting(_ waiting: inout Waiting) throws {
-        while waiting.count > 0, let place = free.popLast() { try send(place, due: waiting.take()) }
+    private func sendWaiting(_ waiting: inout Queue<Int64>) throws {
+        while waiting.count > 0, let place = free.take(), let due = waiting.take() {
+            try send(place, due: due)
+        }
     }
 
     private func send(_ place: Int, due: Int64) throws {
@@ -192,7 +196,7 @@ final class HTTPLoad {
             guard flight.number >= 0 else { return try reconnect(place) }
             flights[place].number = -1
             inFlight -= 1
-            free.append(place)
+            free.put(place)
             guard status == goodStatus else {
                 outcome.otherStatuses[status, default: 0] += 1
                 return
@@ -210,7 +214,7 @@ final class HTTPLoad {
     }
 
     /// What has no answer yet is given up; its latency is what it has waited until now.
-    private func abandon(_ waiting: inout Waiting) {
+    private func abandon(_ waiting: inout Queue<Int64>) {
         let now = MonotonicClock.nowNanoseconds
         for place in flights.indices where flights[place].number >= 0 {
             if window.contains(flights[place].dueNanoseconds) {
@@ -219,7 +223,7 @@ final class HTTPLoad {
             outcome.unanswered += 1
         }
         outcome.unanswered += waiting.count
-        while waiting.count > 0 { outcome.latencies.record(nanoseconds: now - waiting.take()) }
+        while let due = waiting.take() { outcome.latencies.record(nanoseconds: now - due) }
     }
 
     private func reconnect(_ place: Int) throws {
@@ -230,7 +234,7 @@ final class HTTPLoad {
         flights[place].number = -1
         inFlight -= 1
         outcome.broken += 1
-        free.append(place)
+        free.put(place)
     }
 }
 
@@ -264,7 +268,9 @@ private struct Plan {
         case .even(let perSecond): due += Int64(1e9 / perSecond)
         case .poisson(let perSecond):
             // The distance between arrivals that know nothing of one another.
-            due += Int64(-log(Double.random(in: .leastNonzeroMagnitude...1, using: &generator)) / perSecond * 1e9)
+            due += Int64(
+                -log(Double.random(in: .leastNonzeroMagnitude...1, using: &generator)) / perSecond * 1e9
+            )
         case .lockstep(let count, let everySeconds):
             left -= 1
             if left == 0 {
@@ -276,23 +282,25 @@ private struct Plan {
     }
 }
 
-/// Due messages that have found no free connection, oldest first.
-private struct Waiting {
-    private var dues: [Int64] = []
+/// First in, first out.
+private struct Queue<Element> {
+    private var elements: [Element] = []
     private var first = 0
 
-    var count: Int { dues.count - first }
+    var count: Int { elements.count - first }
 
-    mutating func put(_ due: Int64) { dues.append(due) }
+    mutating func put(_ element: Element) { elements.append(element) }
 
-    mutating func take() -> Int64 {
+    mutating func take() -> Element? {
+        guard first < elements.count else { return nil }
         defer {
             first += 1
-            if first == dues.count {
-                dues.removeAll(keepingCapacity: true)
+            // Moving the rest costs little when it happens once per as many elements.
+            if first * 2 >= elements.count {
+                elements.removeFirst(first)
                 first = 0
             }
         }
-        return dues[first]
+        return elements[first]
     }
 }

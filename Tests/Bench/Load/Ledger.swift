@@ -32,6 +32,7 @@ struct Ledger {
     ///   - hasSeq: their messages have a `seq`; otherwise their bytes alone show which one is stored.
     ///   - generator: what the sample follows from.
     /// - Returns: how many were looked at, and a line for each that is not stored as it was acknowledged.
+    /// - Throws: `DatabaseError`.
     func verify(
         _ connection: Connection,
         hasSeq: Bool,

@@ -81,7 +81,9 @@ import StackSupport
     /// Reads status and length. An answer without a length has no body, which is right for 204.
     private static func parse(_ bytes: UnsafeRawBufferPointer, count: Int) -> Reading {
         guard count >= 12 else { return .incomplete }
-        guard unsafe bytes[0] == UInt8(ascii: "H"), unsafe bytes[8] == UInt8(ascii: " ") else { return .broken }
+        guard unsafe bytes[0] == UInt8(ascii: "H"), unsafe bytes[8] == UInt8(ascii: " ") else {
+            return .broken
+        }
         var status = 0
         for index in 9..<12 { status = status * 10 + Int(unsafe bytes[index]) - 48 }
         var length = 0

@@ -8,6 +8,7 @@ struct LatencyPart {
     /// - Parameters:
     ///   - bench: where the results go.
     ///   - peakPerSecond: the peak; nil: it is looked for first.
+    /// - Throws: where it cannot be measured.
     static func run(_ bench: Workbench, peakPerSecond: Double?) throws {
         let database = try BenchDatabase(bench.server)
         let jobs = JobSet(prefix: "backup-vm", count: bench.options.jobCount, diskCount: 2)

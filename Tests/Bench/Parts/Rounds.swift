@@ -88,7 +88,9 @@ final class Rounds {
             connections = [clientCounts[1]]
         }
         subjects += connections.map { count in
-            Subject(part: .path, name: Self.name(path: count)) { try self.path(count, Self.name(path: count)) }
+            Subject(part: .path, name: Self.name(path: count)) {
+                try self.path(count, Self.name(path: count))
+            }
         }
         if parts.contains(.mix) {
             subjects.append(Subject(part: .mix, name: Self.oldName) { try self.old() })

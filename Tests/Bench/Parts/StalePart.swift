@@ -17,6 +17,7 @@ struct StalePart {
     /// - Parameters:
     ///   - bench: where the results go.
     ///   - perSecond: updates meanwhile.
+    /// - Throws: where it cannot be measured.
     static func run(_ bench: Workbench, perSecond: Double) throws {
         let database = try BenchDatabase(bench.server)
         let quietCount = max(1, bench.options.staleJobCount - activeCount - victimCount)
@@ -95,7 +96,9 @@ struct StalePart {
         let wrong = try database.connection.query(
             "SELECT COUNT(*) FROM job_events WHERE to_status = 'stalled' AND job_id LIKE 'backup-vm%'"
         )[0].int(0)
-        if wrong > 0 { bench.results.notes.append("\(name): \(wrong) marks of jobs that the load left alone") }
+        if wrong > 0 {
+            bench.results.notes.append("\(name): \(wrong) marks of jobs that the load left alone")
+        }
         return [
             "marked": Double(lateness.count - unmarked), "lateness_p50_s": lateness[lateness.count / 2],
             "lateness_p100_s": last,

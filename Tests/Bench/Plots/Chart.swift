@@ -40,7 +40,8 @@ struct Chart {
         parts.append(text(title, Self.left, 24, size: 16))
         for tick in scale.ticks {
             let y = self.y(tick, scale)
-            let line = #"x1="\#(Self.left)" x2="\#(Self.width - Self.right)" y1="\#(round(y))" y2="\#(round(y))""#
+            let line =
+                #"x1="\#(Self.left)" x2="\#(Self.width - Self.right)" y1="\#(round(y))" y2="\#(round(y))""#
             parts.append(#"<line \#(line) stroke="gainsboro"/>"#)
             parts.append(text(Self.label(tick), Self.left - 8, y + 4, anchor: "end"))
         }
@@ -76,7 +77,8 @@ struct Chart {
                 value.map { (x: round(x(category)), y: round(y($0, scale))) }
             }
             let path = points.map { "\($0.x),\($0.y)" }.joined(separator: " ")
-            let line = #"<polyline points="\#(path)" fill="none" stroke="\#(colour(place))" stroke-width="2"/>"#
+            let line =
+                #"<polyline points="\#(path)" fill="none" stroke="\#(colour(place))" stroke-width="2"/>"#
             return [line]
                 + points.map { #"<circle cx="\#($0.x)" cy="\#($0.y)" r="3.5" fill="\#(colour(place))"/>"# }
         }
@@ -147,10 +149,13 @@ private struct Scale {
             return
         }
         let least = max(values.filter { $0 > 0 }.min() ?? 1, 1e-3)
-        let powers = Int(log10(least).rounded(.down))...max(
-            Int(log10(least).rounded(.down)) + 1,
-            Int(log10(most).rounded(.up))
-        )
+        let powers =
+            Int(
+                log10(least).rounded(.down)
+            )...max(
+                Int(log10(least).rounded(.down)) + 1,
+                Int(log10(most).rounded(.up))
+            )
         ticks = powers.map { pow(10, Double($0)) }
     }
 

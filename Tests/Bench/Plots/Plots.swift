@@ -9,8 +9,9 @@ struct Plots {
     /// Makes the pictures of all that the files hold.
     ///
     /// - Parameters:
-    ///   - paths: the files; a subject that is in several of them is taken from the last one.
+    ///   - paths: the files; a picture that several of them make is the last one's.
     ///   - folder: where the pictures go.
+    /// - Throws: where a file cannot be read or written.
     static func make(from paths: [String], in folder: String) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for path in paths {
@@ -26,18 +27,20 @@ struct Plots {
 
     private var charts: [(name: String, chart: Chart)] {
         [
-            ("cost", cost), ("latency", latency), ("growth-jobs", growth(GrowthPart.jobAxis, "jobs in the table")),
+            ("cost", cost), ("latency", latency),
+            ("growth-jobs", growth(GrowthPart.jobAxis, "jobs in the table")),
             ("growth-disks", growth(GrowthPart.diskAxis, "disks of a job")), ("growth-memory", memory),
         ].compactMap { name, chart in chart.map { (name, $0) } }
     }
 
     private var cost: Chart? {
-        let subjects: [(title: String, name: String, processes: [String])] = [
-            ("nginx", Rounds.name(nginx: 64), ["nginx"])
-        ] + [64, 1024, 4096].map { ("path, \($0)", Rounds.name(path: $0), Self.processes) } + [
-            ("writer", Rounds.writerName, ["writer", "mariadbd"]),
-            ("raw bulk, 2", Rounds.name(rawBulk: 2), ["mariadbd"]),
-        ]
+        let subjects: [(title: String, name: String, processes: [String])] =
+            [
+                ("nginx", Rounds.name(nginx: 64), ["nginx"])
+            ] + [64, 1024, 4096].map { ("path, \($0)", Rounds.name(path: $0), Self.processes) } + [
+                ("writer", Rounds.writerName, ["writer", "mariadbd"]),
+                ("raw bulk, 2", Rounds.name(rawBulk: 2), ["mariadbd"]),
+            ]
         let measured = subjects.filter { results.median($0.name, "cpu_us") != nil }
         guard !measured.isEmpty else { return nil }
         return Chart(
@@ -49,7 +52,8 @@ struct Plots {
                 Chart.Series(
                     name: process,
                     values: measured.map { subject in
-                        subject.processes.contains(process) ? results.median(subject.name, "\(process)_cpu_us") : nil
+                        subject.processes.contains(process)
+                            ? results.median(subject.name, "\(process)_cpu_us") : nil
                     }
                 )
             },
@@ -59,7 +63,9 @@ struct Plots {
 
     private var latency: Chart? {
         let values = ["p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "p99_99_ms"]
-        let percents = LatencyPart.sharePercents.filter { results.median(LatencyPart.name($0), "p50_ms") != nil }
+        let percents = LatencyPart.sharePercents.filter {
+            results.median(LatencyPart.name($0), "p50_ms") != nil
+        }
         guard !percents.isEmpty else { return nil }
         return Chart(
             title: "Latency, open loop",

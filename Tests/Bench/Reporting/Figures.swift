@@ -26,7 +26,9 @@ enum Figures {
     }
 
     static func http(_ outcome: HTTPLoad.Outcome) -> [String: Double] {
-        var values = cost(outcome.cost, updateCount: outcome.served).merging(latency(outcome.latencies)) { $1 }
+        var values = cost(outcome.cost, updateCount: outcome.served).merging(latency(outcome.latencies)) {
+            $1
+        }
         values["faults"] = Double(outcome.faultCount)
         values["sent"] = Double(outcome.sentInAll)
         return values

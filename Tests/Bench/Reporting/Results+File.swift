@@ -25,7 +25,8 @@ extension Results {
             options: [
                 "ONLY": options.parts.map(\.rawValue).joined(separator: ","),
                 "ROUNDS": "\(options.roundCount)", "SECONDS": "\(Int(options.seconds))",
-                "CLIENTS": options.clientCounts.map { "\($0)" }.joined(separator: ","), "JOBS": "\(options.jobCount)", "STALE_JOBS": "\(options.staleJobCount)",
+                "CLIENTS": options.clientCounts.map { "\($0)" }.joined(separator: ","),
+                "JOBS": "\(options.jobCount)", "STALE_JOBS": "\(options.staleJobCount)",
                 "GROWTH_JOBS": "\(options.growthJobCount)", "SEED": "\(options.seed)",
             ]
         )

@@ -68,7 +68,9 @@ struct Results: Codable {
 
     /// A value's rounds, in their order. Empty where it was not measured.
     func rounds(_ subject: String, _ value: String) -> [Double] {
-        samples.filter { $0.subject == subject }.sorted { $0.round < $1.round }.compactMap { $0.values[value] }
+        samples.filter { $0.subject == subject }.sorted { $0.round < $1.round }.compactMap {
+            $0.values[value]
+        }
     }
 
     func median(_ subject: String, _ value: String) -> Double? { rounds(subject, value).median }

@@ -32,8 +32,22 @@ struct Targets {
         let old = results.rounds(Rounds.oldName, "rate_per_s")
         return [
             target("CPU per request, nginx / ingest", "", .atLeast, 0.40, 0.55, divide(nginx, ingest)),
-            target("rate, writer alone / raw bulk on 2 connections", "", .atLeast, 0.85, 0.95, divide(writer, raw2)),
-            target("rate, whole path / raw bulk on 1 connection", "", .atLeast, 0.45, 0.60, divide(path, raw)),
+            target(
+                "rate, writer alone / raw bulk on 2 connections",
+                "",
+                .atLeast,
+                0.85,
+                0.95,
+                divide(writer, raw2)
+            ),
+            target(
+                "rate, whole path / raw bulk on 1 connection",
+                "",
+                .atLeast,
+                0.45,
+                0.60,
+                divide(path, raw)
+            ),
             target("rate, old clients / new clients", "", .atLeast, 0.5, 0.8, divide(old, all)),
         ].compactMap { $0 }
     }
@@ -44,13 +58,48 @@ struct Targets {
         let many = Rounds.name(path: clientCounts[2])
         return [
             target("p99 at half the peak", "ms", .atMost, 50, 25, values(half, "p99_ms")),
-            target("database, p99 of a transaction, 200/s", "ms", .atMost, 10, nil, values(ThousandPart.name, "database_p99_ms")),
-            target("database, mean per update, 200/s", "ms", .atMost, 10, 1, values(ThousandPart.name, "database_mean_ms")),
-            target("database, mean per update, half the peak", "ms", .atMost, 10, 1, values(half, "database_mean_ms")),
-            target("whole stack, 1,000 running jobs", "% of a core", .atMost, 15, 8, values(ThousandPart.name, "core_share").map { $0 * 100 }),
+            target(
+                "database, p99 of a transaction, 200/s",
+                "ms",
+                .atMost,
+                10,
+                nil,
+                values(ThousandPart.name, "database_p99_ms")
+            ),
+            target(
+                "database, mean per update, 200/s",
+                "ms",
+                .atMost,
+                10,
+                1,
+                values(ThousandPart.name, "database_mean_ms")
+            ),
+            target(
+                "database, mean per update, half the peak",
+                "ms",
+                .atMost,
+                10,
+                1,
+                values(half, "database_mean_ms")
+            ),
+            target(
+                "whole stack, 1,000 running jobs",
+                "% of a core",
+                .atMost,
+                15,
+                8,
+                values(ThousandPart.name, "core_share").map { $0 * 100 }
+            ),
             target("memory of ingest at the peak", "MiB", .atMost, 64, 32, values(many, "ingest_memory_mib")),
             target("memory of writer at the peak", "MiB", .atMost, 64, 32, values(many, "writer_memory_mib")),
-            target("lateness of stale marks, p100", "s", .atMost, 1, 0.5, values(StalePart.name, "lateness_p100_s")),
+            target(
+                "lateness of stale marks, p100",
+                "s",
+                .atMost,
+                1,
+                0.5,
+                values(StalePart.name, "lateness_p100_s")
+            ),
         ].compactMap { $0 }
     }
 

@@ -63,19 +63,26 @@ final class BenchDatabase {
     /// Takes the database out again.
     func drop() throws { try connection.execute("DROP DATABASE `\(settings.database)`") }
 
-    /// Puts jobs into the tables: at work, and never heard of.
+    /// Seconds since the jobs began. A point of their history is due each hundredth of that, so that some messages in a
+    /// hundred add one, as in the field.
+    private static let runSeconds = 4 * 3600
+
+    /// Puts jobs into the tables: at work for some time, and never heard of.
     ///
     /// - Parameters:
     ///   - jobs: which.
     ///   - hasEnded: an SQL condition on their number `seq`; those have ended, and were heard of a day ago.
+    /// - Throws: `DatabaseError`.
     func fill(_ jobs: JobSet, hasEnded: String = "FALSE") throws {
         try connection.execute(
             """
             INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase, total_bytes,
-              started_at, last_telemetry_at)
+              started_at, last_telemetry_at, history_ms)
             SELECT CONCAT('\(jobs.prefix)', LPAD(seq, \(JobSet.digitCount), '0'), '\(jobs.suffix)'),
               CONCAT('vm', seq), 'bench', 'full', IF(\(hasEnded), 'completed', 'running'),
-              'transferring', \(jobs.total), NOW(), IF(\(hasEnded), NOW() - INTERVAL 1 DAY, NULL)
+              'transferring', \(jobs.total), NOW() - INTERVAL \(Self.runSeconds) SECOND,
+              IF(\(hasEnded), NOW() - INTERVAL 1 DAY, NULL),
+              \(ServerClock.milliseconds) - CRC32(seq) % \(Self.runSeconds * 1000 / 100)
             FROM seq_0_to_\(jobs.count - 1)
             """
         )
@@ -88,11 +95,5 @@ final class BenchDatabase {
             """
         )
         _ = try connection.query("ANALYZE TABLE backup_jobs, backup_disks")
-    }
-
-    /// Rows that the server has updated since its start.
-    func updatedRowCount() throws -> Int64 {
-        let row = try connection.query("SHOW GLOBAL STATUS LIKE 'Innodb_rows_updated'")[0]
-        return Int64(try row.text(1)) ?? 0
     }
 }

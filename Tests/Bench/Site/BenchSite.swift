@@ -17,6 +17,7 @@ final class BenchSite {
     /// - Parameters:
     ///   - database: where they store.
     ///   - variables: more variables for all of them.
+    /// - Throws: `EndToEndError` where there are no ports.
     init(_ database: BenchDatabase, variables: [String: String] = [:]) throws {
         self.database = database
         folder = try Leftovers.newFolder()

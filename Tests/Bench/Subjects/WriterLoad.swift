@@ -50,6 +50,8 @@ final class WriterLoad {
     ///   - window: messages without an answer at any time.
     ///   - meter: the processes whose CPU counts.
     ///   - ledger: gets what was acknowledged.
+    /// - Returns: what came of it.
+    /// - Throws: `EndToEndError` where nothing at all was applied.
     func run(seconds: Double, window: Int, meter: Meter, ledger: inout Ledger) throws -> Outcome {
         let first = counter.next
         let wanted = Int(ratePerSecond * 1.5 * (seconds + Self.warmUpSeconds))
