@@ -31,7 +31,7 @@ final class PausingServer: Sendable {
         guard code == 0, listen(listener, 16) == 0 else { throw EndToEndError("no listener: errno \(errno)") }
         Thread { [self] in
             while true {
-                let client = unsafe accept(listener, nil, nil)
+                let client = accept(listener, nil, nil)
                 guard client >= 0 else { return }
                 Thread { self.serve(client) }.start()
             }

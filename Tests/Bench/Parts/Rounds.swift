@@ -11,8 +11,6 @@ final class Rounds {
     }
 
     private static let lateShare = 1
-    /// Messages that the writer has at any time: as many as clients of the whole path.
-    private static let writerWindow = 4096
 
     private let bench: Workbench
     private let clientCounts: [Int]
@@ -163,7 +161,8 @@ final class Rounds {
     private func writer() throws -> [String: Double] {
         let outcome = try writerLoad.run(
             seconds: bench.options.seconds,
-            window: Self.writerWindow,
+            // As many as the whole path's clients have under way.
+            window: clientCounts[2],
             meter: site.meter(),
             ledger: &ledger
         )

@@ -1,7 +1,6 @@
 import Database
 import JobModel
 import MessageBus
-import StackSupport
 import Threading
 import Wire
 
@@ -23,8 +22,8 @@ final class WriterLoad {
         var count: Int
     }
 
-    /// Messages in one batch: what arrives at ingest while it sends the batch before.
-    private static let batchCount = 128
+    /// The most messages in one batch: what arrives at ingest while it sends the batch before.
+    private static let batchCountMax = 128
     private static let warmUpSeconds = 0.5
     private static let drainSeconds = 10.0
 
@@ -51,11 +50,14 @@ final class WriterLoad {
     ///   - meter: the processes whose CPU counts.
     ///   - ledger: gets what was acknowledged.
     /// - Returns: what came of it.
-    /// - Throws: `EndToEndError` where nothing at all was applied.
+    /// - Throws: `BusError`, or `EndToEndError` where a process is gone.
     func run(seconds: Double, window: Int, meter: Meter, ledger: inout Ledger) throws -> Outcome {
-        let first = counter.next
-        let wanted = Int(ratePerSecond * 1.5 * (seconds + Self.warmUpSeconds))
-        var batches = try (0...wanted / Self.batchCount).map { _ in try makeBatch() }[...]
+        let batchCount = max(1, min(Self.batchCountMax, window / 8))
+        var batches = try makeBatches(
+            count: Int(ratePerSecond * 1.5 * (seconds + Self.warmUpSeconds)) / batchCount + 1,
+            of: batchCount,
+            seconds: seconds + Self.warmUpSeconds
+        )
         let socket = try DealerSocket(context, connect: [endpoint])
         var outstanding = 0
         var tally = (applied: 0, others: 0)
@@ -77,8 +79,8 @@ final class WriterLoad {
                     cost: meter.cost(from: measured.begin, to: try meter.read())
                 )
             }
-            while outcome == nil, outstanding + Self.batchCount <= window {
-                if batches.isEmpty { batches = [try makeBatch()] }
+            while outcome == nil, outstanding + batchCount <= window {
+                if batches.isEmpty { batches = [try makeBatch(batchCount)] }
                 guard let batch = batches.first, try socket.send(batch.bytes) else { break }
                 batches.removeFirst()
                 outstanding += batch.count
@@ -98,17 +100,25 @@ final class WriterLoad {
                 outcome.others = tally.others
                 outcome.unanswered = outstanding
                 ratePerSecond = max(5000, Double(outcome.applied) / outcome.cost.seconds)
-                guard tally.applied > 0 else {
-                    throw EndToEndError("the writer applied none of the messages from number \(first) on")
-                }
                 return outcome
             }
             socket.wait(or: wakeup, milliseconds: 5)
         }
     }
 
-    private func makeBatch() throws -> Batch {
-        let numbers = counter.take(Self.batchCount)..<counter.next
+    /// Makes batches beforehand; no longer than for so many seconds, since the rest can be made on the way.
+    private func makeBatches(count: Int, of size: Int, seconds: Double) throws -> ArraySlice<Batch> {
+        let deadline = MonotonicClock.nowNanoseconds + Int64(seconds * 1e9)
+        var batches: [Batch] = []
+        while batches.count < count, MonotonicClock.nowNanoseconds < deadline {
+            batches.append(try makeBatch(size))
+        }
+        return batches[...]
+    }
+
+    private func makeBatch(_ count: Int) throws -> Batch {
+        let first = counter.take(count)
+        let numbers = first..<first + count
         let envelopes = numbers.map { number in
             Envelope(messageID: UInt64(number), ageMilliseconds: 0, message: .report(report(number)))
         }
