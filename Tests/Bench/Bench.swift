@@ -40,6 +40,7 @@ enum Bench {
         let server = try BenchServer()
         let bench = Workbench(options, server, Results(options, mariadb: server.version))
         try measure(bench)
+        bench.noteOthers()
         bench.results.targets = Targets(bench.results, clientCounts: options.clientCounts).all
         bench.results.seconds = Double(MonotonicClock.nowNanoseconds - start) / 1e9
         Printout.tables(bench.results)

@@ -50,6 +50,16 @@ final class Workbench {
         for line in lost { fault(line) }
     }
 
+    /// Says so where others were at work in too many runs.
+    func noteOthers() {
+        let shares = results.samples.compactMap { $0.values["others_share"] }
+        let spoilt = shares.filter { $0 > 0.1 }.count
+        guard spoilt * 4 > shares.count else { return }
+        results.notes.append(
+            "In \(spoilt) of \(shares.count) runs others used more than 10 % of the machine: believe no rate."
+        )
+    }
+
     /// What one subject leaves to do (pages to write, rows to purge) is not the next one's.
     func settle() { Pause.milliseconds(300) }
 }

@@ -121,17 +121,22 @@ final class HTTPLoad {
         outcome = Outcome()
         let start = MonotonicClock.nowNanoseconds
         let begin = start + Int64(warmUpSeconds * 1e9)
-        let end = begin + Int64(seconds * 1e9)
-        window = begin...end
+        // Until it has begun; on a busy machine that may come late.
+        var end = Int64.max
+        window = end...end
         var plan = Plan(pace, start: start, seed: seed)
         var waiting = Queue<Int64>()
         var before: Meter.Reading?
         var after: Meter.Reading?
         while after == nil || inFlight > 0 || waiting.count > 0 {
             let now = MonotonicClock.nowNanoseconds
-            if before == nil, now >= begin { before = try meter.read() }
+            if before == nil, now >= begin {
+                before = try meter.read()
+                end = now + Int64(seconds * 1e9)
+                window = now...end
+            }
             if after == nil, now >= end { after = try meter.read() }
-            if Double(now - end) > Self.drainSeconds * 1e9 { break }
+            if now >= end, Double(now - end) > Self.drainSeconds * 1e9 { break }
             if now < end {
                 try send(&plan, &waiting, now)
             } else if case .closed = pace {
@@ -139,7 +144,8 @@ final class HTTPLoad {
             } else {
                 try sendWaiting(&waiting)
             }
-            let pause = now < end ? min(plan.nextNanoseconds ?? end, end) - now : 50_000_000
+            let next = before == nil ? begin : end
+            let pause = now < end ? min(plan.nextNanoseconds ?? next, next) - now : 50_000_000
             try epoll.wait(nanoseconds: min(pause, 50_000_000)) { try receive($0) }
         }
         abandon(&waiting)

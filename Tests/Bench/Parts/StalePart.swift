@@ -11,7 +11,9 @@ struct StalePart {
     private static let victimCount = 500
     /// Within so many seconds, at even distances.
     private static let victimSeconds = 10.0
-    private static let activeCount = 20_000
+    /// None of the others may fall silent meanwhile: each reports every four seconds or so.
+    private static let activeCounts = 1000...20_000
+    private static let activeSeconds = 4.0
     private static let connectionCount = 256
 
     /// - Parameters:
@@ -20,6 +22,10 @@ struct StalePart {
     /// - Throws: where it cannot be measured.
     static func run(_ bench: Workbench, perSecond: Double) throws {
         let database = try BenchDatabase(bench.server)
+        let activeCount = min(
+            max(Int(perSecond * activeSeconds), activeCounts.lowerBound),
+            activeCounts.upperBound
+        )
         let quietCount = max(1, bench.options.staleJobCount - activeCount - victimCount)
         let active = JobSet(prefix: "backup-vm", count: activeCount, diskCount: 2)
         let victims = JobSet(prefix: "backup-vi", count: victimCount, diskCount: 1)

@@ -65,12 +65,15 @@ final class WriterLoad {
         var outcome: Outcome?
         let start = MonotonicClock.nowNanoseconds
         let begin = start + Int64(Self.warmUpSeconds * 1e9)
-        let end = begin + Int64(seconds * 1e9)
-        let last = end + Int64(Self.drainSeconds * 1e9)
+        // From the first reading, which may come late on a busy machine.
+        var end = Int64.max
         while true {
             wakeup.clear()
             let now = MonotonicClock.nowNanoseconds
-            if measured == nil, now >= begin { measured = (try meter.read(), tally.applied) }
+            if measured == nil, now >= begin {
+                measured = (try meter.read(), tally.applied)
+                end = now + Int64(seconds * 1e9)
+            }
             if outcome == nil, let measured, now >= end {
                 outcome = Outcome(
                     applied: tally.applied - measured.applied,
@@ -96,7 +99,7 @@ final class WriterLoad {
                     }
                 }
             }
-            if var outcome, outstanding <= 0 || now >= last {
+            if var outcome, outstanding <= 0 || Double(now - end) > Self.drainSeconds * 1e9 {
                 outcome.others = tally.others
                 outcome.unanswered = outstanding
                 ratePerSecond = max(5000, Double(outcome.applied) / outcome.cost.seconds)
