@@ -22,6 +22,7 @@ let isFuzzing = Context.environment["SENDENSE_FUZZ"] == "1"
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -125,6 +126,8 @@ let package = Package(
         // Without its default traits Hummingbird links FoundationEssentials only (no ICU).
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        // Latencies of the bench: no product has it.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -211,7 +214,8 @@ let package = Package(
                 logging,
             ]
         ),
-        tests("EndToEndTests", ["Database", "FaultLab", "StackSupport"]),
+        tests("EndToEndTests", ["Bench", "Database", "FaultLab", "StackSupport"]),
+        tests("BenchTests", ["Bench", "Database", "JobModel", "StackSupport", "TelemetryContract"]),
 
         // ./dev faults: real processes under every fault that we know; no product.
         .executableTarget(
@@ -220,6 +224,19 @@ let package = Package(
                 "Database", "JobModel", "StackSupport", "TelemetryContract", "TestSupport", "Threading",
             ],
             path: "Tests/FaultLab",
+            swiftSettings: strict
+        ),
+
+        // ./dev bench: speed, latency and cost beside the limits of the machine; no product.
+        .systemLibrary(name: "CEpoll", path: "Tests/Bench/CEpoll"),
+        .executableTarget(
+            name: "Bench",
+            dependencies: [
+                "CEpoll", "Database", "JobModel", "MessageBus", "StackSupport", "TestSupport", "Threading",
+                "Wire", histogram,
+            ],
+            path: "Tests/Bench",
+            exclude: ["CEpoll"],
             swiftSettings: strict
         ),
     ] + fuzz()

@@ -8,6 +8,7 @@ readonly FUZZ_TARGETS=(door telemetry wire rules)
 readonly FUZZ_BYTES_MAX=4096
 
 fuzz_tree() {
+    FUZZ_SECONDS=${TOLD_SECONDS:-60}
     local target targets=("${FUZZ_TARGETS[@]}") status=0
     [[ $FUZZ_SECONDS =~ ^[1-9][0-9]*$ ]] || die "SECONDS=$FUZZ_SECONDS: it is a whole number above 0, for each target."
     if [[ -n ${TARGET:-} ]]; then

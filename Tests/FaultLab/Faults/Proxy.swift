@@ -26,7 +26,7 @@ final class Proxy: Sendable {
     /// Listens on a free port for what is meant for another.
     init(to upstream: Int) throws {
         self.upstream = upstream
-        port = try LabPorts.take()
+        port = try ServicePorts.take()
         listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard unsafe Self.atLocal(port, { unsafe bind(listener, $0, $1) }) == 0, listen(listener, 16) == 0
         else {

@@ -65,7 +65,7 @@ extension Scenario {
             "LD_PRELOAD": fakeTime, "FAKETIME_TIMESTAMP_FILE": control, "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
         ]
-        let all = Dictionary(uniqueKeysWithValues: LabService.Kind.allCases.map { ($0, variables) })
+        let all = Dictionary(uniqueKeysWithValues: ServiceProcess.Kind.allCases.map { ($0, variables) })
         let site = try trial.site(
             Site.Plan(server: { try PrivateMariaDB.start(environment: variables) }, variables: all)
         )

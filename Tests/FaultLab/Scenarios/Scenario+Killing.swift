@@ -39,7 +39,7 @@ extension Scenario {
         _ plan: Site.Plan = Site.Plan(),
         count: Int,
         dying: Int = 2,
-        _ victims: (Site) -> [LabService]
+        _ victims: (Site) -> [ServiceProcess]
     ) throws {
         let site = try trial.site(plan)
         var generator = trial.generator()

@@ -17,7 +17,7 @@ final class Site: Sendable {
         /// Where ingests keep their outboxes; nil for the site's folder.
         var outboxFolder: String?
         /// More variables of services.
-        var variables: [LabService.Kind: [String: String]] = [:]
+        var variables: [ServiceProcess.Kind: [String: String]] = [:]
         /// The writers' address, and the program that puts one where that address is.
         var writerHost = "127.0.0.1"
         var writerPrefix: [String] = []
@@ -32,9 +32,9 @@ final class Site: Sendable {
     let plan: Plan
     let folder: String
     let server: PrivateMariaDB
-    let ingests: [LabService]
-    let writers: [LabService]
-    let detectors: [LabService]
+    let ingests: [ServiceProcess]
+    let writers: [ServiceProcess]
+    let detectors: [ServiceProcess]
     /// Where the ingests listen.
     let ports: [Int]
     /// Where the writers listen.
@@ -66,13 +66,13 @@ final class Site: Sendable {
             "SENDENSE_ACK_TIMEOUT": "1000",
         ]
         let maker = Maker(plan: plan, folder: folder, common: common)
-        writerPorts = try (0..<plan.writerCount).map { _ in try LabPorts.take() }
+        writerPorts = try (0..<plan.writerCount).map { _ in try ServicePorts.take() }
         writers = try writerPorts.enumerated().map { try maker.writer($0, port: $1) }
         detectors = try (0..<plan.detectorCount).map { try maker.detector($0) }
         let endpoints = try writerPorts.map { port in
             "tcp://\(plan.writerHost):\(try plan.detour?(port) ?? port)"
         }
-        ports = try (0..<plan.ingestCount).map { _ in try LabPorts.take() }
+        ports = try (0..<plan.ingestCount).map { _ in try ServicePorts.take() }
         let outboxFolder = plan.outboxFolder ?? folder
         outboxes = ports.indices.map { "\(outboxFolder)/outbox-\($0 + 1).sqlite" }
         let places = Array(zip(ports, outboxes))
@@ -84,7 +84,7 @@ final class Site: Sendable {
     deinit { Leftovers.remove(folder: folder) }
 
     /// All service processes, in the order of the path.
-    var services: [LabService] { writers + detectors + ingests }
+    var services: [ServiceProcess] { writers + detectors + ingests }
 
     /// Starts all services, and waits until they are ready.
     func start() throws {
@@ -128,8 +128,8 @@ private struct Maker {
     /// What every service is told.
     let common: [String: String]
 
-    func writer(_ number: Int, port: Int) throws -> LabService {
-        let admin = (plan.writerHost, try LabPorts.take())
+    func writer(_ number: Int, port: Int) throws -> ServiceProcess {
+        let admin = (plan.writerHost, try ServicePorts.take())
         return service(
             .writer,
             number,
@@ -143,8 +143,8 @@ private struct Maker {
         )
     }
 
-    func detector(_ number: Int) throws -> LabService {
-        let admin = ("127.0.0.1", try LabPorts.take())
+    func detector(_ number: Int) throws -> ServiceProcess {
+        let admin = ("127.0.0.1", try ServicePorts.take())
         return service(
             .staleDetector,
             number,
@@ -153,8 +153,8 @@ private struct Maker {
         )
     }
 
-    func ingest(_ number: Int, port: Int, outbox: String, writers: [String]) throws -> LabService {
-        let admin = ("127.0.0.1", try LabPorts.take())
+    func ingest(_ number: Int, port: Int, outbox: String, writers: [String]) throws -> ServiceProcess {
+        let admin = ("127.0.0.1", try ServicePorts.take())
         return service(
             .ingest,
             number,
@@ -169,13 +169,13 @@ private struct Maker {
     }
 
     private func service(
-        _ kind: LabService.Kind,
+        _ kind: ServiceProcess.Kind,
         _ number: Int,
         admin: (host: String, port: Int),
         _ variables: [String: String],
         prefix: [String] = []
-    ) -> LabService {
-        LabService(
+    ) -> ServiceProcess {
+        ServiceProcess(
             kind,
             name: "\(kind.rawValue)-\(number + 1)",
             folder: folder,

@@ -1,30 +1,29 @@
 import Foundation
-import Glibc
-import StackSupport
+package import Glibc
 import Synchronization
 import TestSupport
 
 /// One service process: started, killed and started again without `./dev`, which takes seconds for it.
-final class LabService: Sendable {
-    enum Kind: String, CaseIterable {
+package final class ServiceProcess: Sendable {
+    package enum Kind: String, CaseIterable {
         case ingest, writer
         case staleDetector = "stale-detector"
 
-        var binary: String { "\(Stack.binaries)/sendense-\(rawValue)" }
+        package var binary: String { "\(Stack.binaries)/sendense-\(rawValue)" }
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// `ingest-1`
-    let name: String
-    let logPath: String
+    package let name: String
+    package let logPath: String
     /// Where its admin endpoints answer.
-    let admin: (host: String, port: Int)
+    package let admin: (host: String, port: Int)
     private let variables: [String: String]
     /// A program that starts it, such as `nsenter`.
     private let prefix: [String]
     private let pid = Mutex<pid_t?>(nil)
 
-    init(
+    package init(
         _ kind: Kind,
         name: String,
         folder: String,
@@ -41,7 +40,7 @@ final class LabService: Sendable {
     }
 
     /// Starts the process; it ends with this one at the latest.
-    func start() throws {
+    package func start() throws {
         let started = try Launcher.start(
             prefix + ["env"] + variables.map { "\($0)=\($1)" } + [kind.binary],
             logPath: logPath
@@ -51,7 +50,7 @@ final class LabService: Sendable {
     }
 
     /// Kills it without warning. Harmless where it has ended.
-    func kill9() {
+    package func kill9() {
         pid.withLock { pid in
             guard let running = pid else { return }
             kill(running, SIGKILL)
@@ -64,7 +63,7 @@ final class LabService: Sendable {
     /// Asks it to end, and waits.
     ///
     /// - Returns: its exit status as the shell has it; nil if it was not done in time, and was killed.
-    func terminate(seconds: Double = 10) -> Int32? {
+    package func terminate(seconds: Double = 10) -> Int32? {
         signal(SIGTERM)
         var status: Int32?
         _ = eventually(seconds: seconds, everyMilliseconds: 5) {
@@ -76,16 +75,19 @@ final class LabService: Sendable {
     }
 
     /// Freezes it.
-    func pause() { signal(SIGSTOP) }
+    package func pause() { signal(SIGSTOP) }
 
     /// Lets it go on.
-    func resume() { signal(SIGCONT) }
+    package func resume() { signal(SIGCONT) }
+
+    /// Its process number. nil while it does not run.
+    package var processID: pid_t? { pid.withLock { $0 } }
 
     /// Whether it was started and has not been ended by us.
-    var isMeantToRun: Bool { pid.withLock { $0 != nil } }
+    package var isMeantToRun: Bool { pid.withLock { $0 != nil } }
 
     /// Its exit status, if it has ended by itself.
-    func ended() -> Int32? {
+    package func ended() -> Int32? {
         pid.withLock { pid in
             guard let running = pid else { return nil }
             var raw: Int32 = 0
@@ -97,14 +99,14 @@ final class LabService: Sendable {
         }
     }
 
-    var isReady: Bool {
+    package var isReady: Bool {
         guard let connection = try? HTTPConnection(host: admin.host, port: admin.port, timeoutSeconds: 2)
         else { return false }
         return (try? connection.request("GET", "/readyz"))?.status == 200
     }
 
     /// A metric's values, the sum over its labels. nil if there is none, or no answer.
-    func metric(_ name: String) -> Double? {
+    package func metric(_ name: String) -> Double? {
         guard let connection = try? HTTPConnection(host: admin.host, port: admin.port, timeoutSeconds: 2),
             let text = (try? connection.request("GET", "/metrics"))?.text
         else { return nil }
@@ -119,7 +121,7 @@ final class LabService: Sendable {
     /// Waits until it is ready.
     ///
     /// - Throws: `EndToEndError` with the end of its log.
-    func waitUntilReady(seconds: Double = 30) throws {
+    package func waitUntilReady(seconds: Double = 30) throws {
         let isReady = eventually(seconds: seconds, everyMilliseconds: 10) { self.isReady }
         guard isReady else {
             throw EndToEndError("\(name) is not ready after \(seconds) s:\n\(Launcher.logTail(logPath))")

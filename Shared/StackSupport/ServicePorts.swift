@@ -1,16 +1,18 @@
 import Glibc
-import StackSupport
 import Synchronization
 
-/// Ports of this machine for the lab's services.
+/// Ports of this machine for services that fault lab and bench start.
 ///
 /// Below the range from which the kernel takes the ports of outgoing connections: there a client that keeps
 /// calling a service which is down may get that very port for its own end, and talks to itself.
-enum LabPorts {
+package enum ServicePorts {
     private static let range = 20_000..<32_000
     private static let next = Mutex(range.lowerBound + Int(getpid()) % range.count)
 
-    static func take() throws -> Int {
+    /// A port that is free now, another one at each call.
+    ///
+    /// - Throws: `EndToEndError` where none is.
+    package static func take() throws -> Int {
         try next.withLock { next in
             for _ in range {
                 next = next + 1 < range.upperBound ? next + 1 : range.lowerBound

@@ -1,0 +1,188 @@
+import Foundation
+import StackSupport
+import TestSupport
+
+/// The parts whose subjects are compared with one another: they take turns, in every second round backwards.
+final class Rounds {
+    private struct Subject {
+        let part: Part
+        let name: String
+        let measure: () throws -> [String: Double]
+    }
+
+    private static let lateShare = 1
+
+    private let bench: Workbench
+    private let clientCounts: [Int]
+    private let database: BenchDatabase
+    private let site: BenchSite
+    private let counter = MessageCounter()
+    private let jobs: JobSet
+    private let oldJobs: JobSet
+    private let nginx: Nginx?
+    private let writerLoad: WriterLoad
+    private let rawBulk: RawBulk
+    private var ledger: Ledger
+    private var oldLedger: Ledger
+
+    static func name(path connections: Int) -> String { "path, \(connections) clients" }
+    static func name(nginx connections: Int) -> String { "nginx, \(connections) clients" }
+    static func name(rawBulk connections: Int) -> String { "raw bulk, \(connections) conn." }
+    static let writerName = "writer alone"
+    static let oldName = "path, old clients"
+    static let lateName = "path, 1 % late"
+
+    init(_ bench: Workbench) throws {
+        self.bench = bench
+        clientCounts = bench.options.clientCounts
+        jobs = JobSet(prefix: "backup-vm", count: bench.options.jobCount, diskCount: 2)
+        oldJobs = JobSet(prefix: "backup-od", count: bench.options.jobCount, diskCount: 2)
+        ledger = Ledger(jobs)
+        oldLedger = Ledger(oldJobs)
+        database = try BenchDatabase(bench.server)
+        try database.fill(jobs)
+        try database.fill(Prober.jobs)
+        if bench.options.parts.contains(.mix) { try database.fill(oldJobs) }
+        site = try BenchSite(database)
+        try site.start([site.writer, site.ingest])
+        writerLoad = WriterLoad(endpoint: site.writerEndpoint, jobs: jobs, counter: counter)
+        rawBulk = RawBulk(database.settings, jobs: jobs, counter: counter)
+        let wantsNginx = bench.options.parts.contains(.door)
+        nginx = wantsNginx && Nginx.isThere ? try Nginx() : nil
+        if wantsNginx, nginx == nil {
+            bench.results.notes.append("There is no nginx here (package nginx-light): it was left out.")
+        }
+    }
+
+    /// Measures all subjects of the parts that are wanted.
+    func run() throws {
+        let subjects = subjects()
+        for round in 1...bench.options.roundCount {
+            for subject in round % 2 == 1 ? subjects : subjects.reversed() {
+                bench.settle()
+                bench.keep(subject.part, subject.name, round: round, try subject.measure())
+            }
+        }
+        try bench.verify(ledger, in: database)
+        try bench.verify(oldLedger, in: database, hasSeq: false)
+        try site.stop()
+        try database.drop()
+    }
+
+    private func subjects() -> [Subject] {
+        let parts = Set(bench.options.parts)
+        var subjects: [Subject] = []
+        if nginx != nil {
+            subjects += clientCounts.prefix(2).map { count in
+                Subject(part: .door, name: Self.name(nginx: count)) { try self.nginx(count) }
+            }
+        }
+        var connections: [Int] = []
+        if parts.contains(.path) {
+            connections = clientCounts
+        } else if parts.contains(.door) {
+            connections = Array(clientCounts.prefix(2))
+        } else if parts.contains(.mix) {
+            connections = [clientCounts[1]]
+        }
+        subjects += connections.map { count in
+            Subject(part: .path, name: Self.name(path: count)) {
+                try self.path(count, Self.name(path: count))
+            }
+        }
+        if parts.contains(.mix) {
+            subjects.append(Subject(part: .mix, name: Self.oldName) { try self.old() })
+            subjects.append(
+                Subject(part: .mix, name: Self.lateName) {
+                    try self.path(self.clientCounts[1], Self.lateName, latePercent: Self.lateShare)
+                }
+            )
+        }
+        if parts.contains(.writer) {
+            subjects.append(Subject(part: .writer, name: Self.writerName) { try self.writer() })
+        }
+        if parts.contains(.writer) || parts.contains(.path) {
+            subjects += (parts.contains(.writer) ? [1, 2] : [1]).map { count in
+                Subject(part: .writer, name: Self.name(rawBulk: count)) { try self.rawBulk(count) }
+            }
+        }
+        return subjects
+    }
+
+    private func nginx(_ connections: Int) throws -> [String: Double] {
+        guard let nginx else { return [:] }
+        let load = try HTTPLoad(
+            port: nginx.port,
+            connectionCount: connections,
+            jobs: jobs,
+            counter: counter,
+            goodStatus: 204
+        )
+        let outcome = try load.run(.closed, seconds: bench.options.seconds, meter: nginx.meter())
+        bench.judge(Self.name(nginx: connections), outcome)
+        return Figures.http(outcome)
+    }
+
+    private func path(_ connections: Int, _ name: String, latePercent: Int = 0) throws -> [String: Double] {
+        let load = try HTTPLoad(
+            port: site.ingestPort,
+            connectionCount: connections,
+            jobs: jobs,
+            counter: counter,
+            latePercent: latePercent
+        )
+        try site.forgetMemoryPeaks()
+        let probes = Prober.start(
+            database.settings,
+            port: site.ingestPort,
+            firstNumber: counter.take(Prober.jobs.count)
+        )
+        let outcome = try load.run(.closed, seconds: bench.options.seconds, meter: site.meter())
+        for line in try probes.value() { bench.fault(line) }
+        bench.judge(name, outcome)
+        ledger.add(load.ledger)
+        return Figures.http(outcome).merging(try site.memoryPeaks()) { $1 }
+    }
+
+    private func old() throws -> [String: Double] {
+        let load = try HTTPLoad(
+            port: site.ingestPort,
+            connectionCount: clientCounts[1],
+            kind: .old,
+            jobs: oldJobs,
+            counter: counter
+        )
+        let outcome = try load.run(.closed, seconds: bench.options.seconds, meter: site.meter())
+        bench.judge(Self.oldName, outcome)
+        oldLedger.add(load.ledger)
+        return Figures.http(outcome)
+    }
+
+    private func writer() throws -> [String: Double] {
+        let outcome = try writerLoad.run(
+            seconds: bench.options.seconds,
+            // As many as the whole path's clients have under way.
+            window: clientCounts[2],
+            meter: site.meter(),
+            ledger: &ledger
+        )
+        let notApplied = outcome.others + outcome.unanswered
+        if notApplied > outcome.applied / 100 {
+            bench.fault("\(Self.writerName): \(notApplied) messages were not applied")
+        }
+        var values = Figures.cost(outcome.cost, updateCount: outcome.applied)
+        values["faults"] = Double(notApplied)
+        return values
+    }
+
+    private func rawBulk(_ connections: Int) throws -> [String: Double] {
+        let outcome = try rawBulk.run(
+            seconds: bench.options.seconds,
+            connectionCount: connections,
+            meter: site.meter()
+        )
+        let latencies = Figures.latency(outcome.batches).map { ("batch_\($0.key)", $0.value) }
+        return Figures.cost(outcome.cost, updateCount: outcome.committed)
+            .merging(latencies) { $1 }
+    }
+}
