@@ -1,5 +1,19 @@
 public import JobModel
 
+/// Where a job's history stands, by the database's clock.
+public struct JobHistory: Equatable, Sendable {
+    /// When its newest point was kept, in milliseconds since 1970 UTC. nil: there is none.
+    public var lastMilliseconds: Int64?
+    /// When the attempt began, in milliseconds since 1970 UTC. nil: it has not.
+    public var startedMilliseconds: Int64?
+
+    /// Creates it from its parts.
+    public init(lastMilliseconds: Int64? = nil, startedMilliseconds: Int64? = nil) {
+        self.lastMilliseconds = lastMilliseconds
+        self.startedMilliseconds = startedMilliseconds
+    }
+}
+
 /// What a transaction makes of one job: as it was read, as it is to be stored.
 public struct JobChange: Sendable {
     /// The job as it was read under lock. nil: it is new.
@@ -12,6 +26,10 @@ public struct JobChange: Sendable {
     public var events: [StatusChange]
     /// The registration that makes new rows: it may carry more than the job itself keeps. nil: there is none.
     public var registration: Registration?
+    /// Where the job's history stands; once the change is stored, where it stands then.
+    public var history = JobHistory()
+    /// `before` was not read under lock but remembered: storing finds out whether it still is so.
+    public var isRemembered = false
 
     /// Creates a change from its parts.
     public init(
@@ -77,6 +95,29 @@ public struct JobChange: Sendable {
     func historyStamp(isPoint: Bool) -> Stamp {
         if isPoint { return .now }
         return before?.attempt == after.attempt ? .keep : .clear
+    }
+
+    /// Whether it is to leave a point in the history.
+    ///
+    /// - Parameter nowMilliseconds: now, by the database's clock.
+    func pointIsDue(nowMilliseconds now: Int64) -> Bool {
+        guard isHistory else { return false }
+        let isSameAttempt = before?.attempt == after.attempt
+        return HistoryRule.isDue(
+            sinceLastMilliseconds: isSameAttempt ? history.lastMilliseconds.map { now - $0 } : nil,
+            runMilliseconds: isSameAttempt ? history.startedMilliseconds.map { now - $0 } ?? 0 : 0,
+            isEnd: isEnd
+        )
+    }
+
+    /// Notes where the job's history stands once the change is stored.
+    mutating func noteHistory(isPoint: Bool, nowMilliseconds now: Int64) {
+        if startedStamp == .now { history.startedMilliseconds = now }
+        switch historyStamp(isPoint: isPoint) {
+        case .keep: break
+        case .now: history.lastMilliseconds = now
+        case .clear: history.lastMilliseconds = nil
+        }
     }
 
     /// The attempt ends with this change.

@@ -36,9 +36,9 @@ public struct JobStore {
             if let id = JobID(try row.text(0)) { seen.insert(id) }
             guard let job = try Self.job(row), wanted.contains(job.id) else { continue }
             locked.jobs[job.id] = job
-            locked.histories[job.id] = LockedJobs.History(
-                sinceLastMilliseconds: try row.optionalInt(Self.historyColumn),
-                runMilliseconds: try row.int(Self.historyColumn + 1)
+            locked.histories[job.id] = JobHistory(
+                lastMilliseconds: try row.optionalInt(Self.historyColumn),
+                startedMilliseconds: try row.optionalInt(Self.historyColumn + 1)
             )
         }
         if !locked.jobs.isEmpty {
@@ -105,25 +105,47 @@ public struct JobStore {
     /// Stores what the rules made of the jobs.
     ///
     /// - Parameters:
-    ///   - changes: ascending by id.
-    ///   - locked: what `lock` read of these jobs in the same transaction.
+    ///   - changes: ascending by id; afterwards without those that change nothing, and with their histories as
+    ///     they stand now.
+    ///   - tables: the connection's temporary tables. nil: there are none, and nothing is remembered.
+    /// - Returns: false if rows are not as they were remembered. The transaction is to be rolled back then.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
-    public func store(_ changes: [JobChange], locked: LockedJobs) throws(DatabaseError) {
-        let changes = changes.filter { !$0.isEmpty }
-        let points = changes.filter { locked.pointIsDue($0) }
-        let pointIDs = Set(points.map(\.after.id))
+    public func store(_ changes: inout [JobChange], through tables: BatchTables?) throws(DatabaseError) -> Bool {
+        changes.removeAll { $0.isEmpty }
+        guard !changes.isEmpty else { return true }
+        let now = try clockMilliseconds()
+        let isPoint = changes.map { $0.pointIsDue(nowMilliseconds: now) }
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
-        for change in changes where change.before == nil {
-            try insert(change, hub, isPoint: pointIDs.contains(change.after.id))
+        for (change, isPoint) in zip(changes, isPoint) where change.before == nil {
+            try insert(change, hub, isPoint: isPoint)
         }
         // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
-        try insertHistory(points)
-        try storeDisks(changes, hub)
-        try updateJobs(changes.filter { $0.before != nil }, pointIDs)
+        try insertHistory(zip(changes, isPoint).filter(\.1).map(\.0))
+        let disks = DiskRows(changes)
+        try insertDisks(disks, hub)
+        try deleteDisks(disks.gone)
+        let updates = zip(changes, isPoint).filter { $0.0.before != nil }.map { JobUpdate($0, isPoint: $1) }
+        if let tables, disks.updates.count <= BatchTables.diskCountMax {
+            guard try tables.update(updates, disks.updates) else { return false }
+            try describe(updates, disks.updates)
+        } else {
+            precondition(!changes.contains { $0.isRemembered }, "what is remembered can only be compared by a join")
+            try updateRows(updates, disks.updates)
+        }
+        try stampDisks(disks.inserts + disks.updates)
         try stampJobs(changes)
+        for index in changes.indices {
+            changes[index].noteHistory(isPoint: isPoint[index], nowMilliseconds: now)
+        }
+        return true
+    }
+
+    /// The database's clock, in milliseconds since 1970 UTC.
+    private func clockMilliseconds() throws(DatabaseError) -> Int64 {
+        try connection.prepare("SELECT \(ServerClock.milliseconds)").query().first?.int(0) ?? 0
     }
 
     private func insert(_ change: JobChange, _ hub: HubColumns?, isPoint: Bool) throws(DatabaseError) {
@@ -155,65 +177,25 @@ public struct JobStore {
         )
     }
 
-    private func updateJobs(_ changes: [JobChange], _ pointIDs: Set<JobID>) throws(DatabaseError) {
-        guard !changes.isEmpty else { return }
-        let jobs = changes.map(\.after)
-        let ages = changes.map(\.contactAgeMilliseconds)
-        let micros = ages.map { $0.map { $0 * 1000 } }
-        let historyStamps = changes.map { change -> Int64? in
-            change.historyStamp(isPoint: pointIDs.contains(change.after.id)).rawValue
+    private func insertDisks(_ disks: DiskRows, _ hub: HubColumns?) throws(DatabaseError) {
+        var plain: [DiskRow] = []
+        for row in disks.inserts {
+            let told = hub?.diskValues(row.registration, index: row.disk.index) ?? []
+            let inherited = hub?.inherited(told) ?? []
+            if told.isEmpty, inherited.isEmpty {
+                plain.append(row)
+            } else {
+                try insert(row, told, inheriting: inherited)
+            }
         }
-        try connection.prepare(Self.updateJob).executeBulk(
-            [
-                .texts(jobs.map(\.backupType.rawValue)), .texts(jobs.map(\.status.rawValue)),
-                .texts(jobs.map(\.phase)), .ints(jobs.map(\.bytes)), .ints(jobs.map(\.total)),
-                .ints(jobs.map(\.speed)), .ints(jobs.map { $0.etaSeconds.map(Int64.init) }),
-                .ints(jobs.map { Int64($0.percentHundredths) }), .texts(jobs.map(\.errorMessage)),
-                .ints(jobs.map { $0.isPresumed ? 1 : 0 }), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
-                .ints(jobs.map { $0.clockKey?.milliseconds }),
-                .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
-                .ints(historyStamps), .ints(historyStamps),
-                .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(ages), .ints(ages), .texts(jobs.map(\.id.rawValue)),
-            ],
-            rowCount: changes.count
-        )
+        try insertDisks(plain)
     }
 
-    private func storeDisks(_ changes: [JobChange], _ hub: HubColumns?) throws(DatabaseError) {
-        var inserts: [DiskRow] = []
-        var updates: [DiskRow] = []
-        var stamped: [DiskRow] = []
-        for change in changes {
-            let before = change.before?.disks ?? []
-            for disk in change.after.disks {
-                guard let old = before.first(where: { $0.index == disk.index }) else {
-                    let row = DiskRow(change.after, disk, before: nil, isNewAttempt: true)
-                    stamped.append(row)
-                    let told = hub?.diskValues(change.registration, index: disk.index) ?? []
-                    let inherited = hub?.inherited(told) ?? []
-                    if told.isEmpty, inherited.isEmpty {
-                        inserts.append(row)
-                    } else {
-                        try insert(row, told, inheriting: inherited)
-                    }
-                    continue
-                }
-                let isNewAttempt = change.before?.attempt != change.after.attempt
-                guard old != disk || isNewAttempt else { continue }
-                updates.append(DiskRow(change.after, disk, before: old, isNewAttempt: isNewAttempt))
-                stamped.append(updates[updates.count - 1])
-            }
-            let kept = Set(change.after.disks.map(\.index))
-            for gone in before where !kept.contains(gone.index) {
-                try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
-                    .execute([.text(change.after.id.rawValue), .int(Int64(gone.index))])
-            }
+    private func deleteDisks(_ gone: [(jobID: String, index: Int32)]) throws(DatabaseError) {
+        for disk in gone {
+            try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
+                .execute([.text(disk.jobID), .int(Int64(disk.index))])
         }
-        try insertDisks(inserts)
-        try updateDisks(updates)
-        try stampDisks(stamped)
     }
 
     private func insertDisks(_ rows: [DiskRow]) throws(DatabaseError) {
@@ -266,21 +248,6 @@ public struct JobStore {
         values.map { ", `\($0.name)`" }.joined()
     }
 
-    private func updateDisks(_ rows: [DiskRow]) throws(DatabaseError) {
-        guard !rows.isEmpty else { return }
-        try connection.prepare(Self.updateDisk).executeBulk(
-            [
-                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map { Self.gibibytes($0.disk.total) }),
-                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map(\.disk.total)),
-                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
-                .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
-                .texts(rows.map(\.disk.errorMessage)), .texts(rows.map(\.jobID)),
-                .ints(rows.map { Int64($0.disk.index) }),
-            ],
-            rowCount: rows.count
-        )
-    }
-
     private func insertEvents(_ changes: [JobChange]) throws(DatabaseError) {
         let events = changes.flatMap { change in change.events.map { (change.after.id.rawValue, $0) } }
         guard !events.isEmpty else { return }
@@ -314,7 +281,7 @@ public struct JobStore {
     }
 
     /// Bytes rounded up to whole GiB; 0 while unknown.
-    private static func gibibytes(_ bytes: Int64?) -> Int64 {
+    static func gibibytes(_ bytes: Int64?) -> Int64 {
         guard let bytes, bytes > 0 else { return 0 }
         return (bytes - 1) / (1 << 30) + 1
     }
@@ -331,24 +298,5 @@ public struct JobStore {
             values += Array(repeating: last, count: count - values.count)
         }
         return values
-    }
-}
-
-/// One disk's row as it is to be stored.
-struct DiskRow {
-    let jobID: String
-    let disk: Disk
-    let isTotalNew: Bool
-    let completedStamp: JobChange.Stamp
-
-    init(_ job: Job, _ disk: Disk, before: Disk?, isNewAttempt: Bool) {
-        jobID = job.id.rawValue
-        self.disk = disk
-        isTotalNew = before?.total != disk.total
-        if disk.status != .completed {
-            completedStamp = before?.status == .completed ? .clear : .keep
-        } else {
-            completedStamp = before?.status == .completed && !isNewAttempt ? .keep : .now
-        }
     }
 }
