@@ -16,6 +16,8 @@ final class BatchStore {
     /// The connection that was found to give no temporary tables.
     private weak var plainConnection: Connection?
     private var hasWarned = false
+    /// Messages that went the fast way, and batches in which rows were not as they were remembered.
+    private(set) var tally = (fastMessages: 0, misses: 0)
 
     init(logger: Logger) {
         self.logger = logger
@@ -60,15 +62,18 @@ final class BatchStore {
         if tables != nil, !skippingHeld {
             let fast = FastWay(items, memory, nowMilliseconds: MonotonicClock.nowMilliseconds)
             if !fast.changes.isEmpty {
-                let outcome = try careful.store(items, beside: fast, shedsContacts: shedsContacts)
-                if let outcome {
+                if let outcome = try careful.store(items, beside: fast, shedsContacts: shedsContacts) {
                     fastMessages.increment(by: fast.answers.count)
+                    tally.fastMessages += fast.answers.count
                     return outcome
                 }
                 memoryMisses.increment()
-                memory.forget(fast.changes.map(\.after.id))
+                tally.misses += 1
                 try connection.rollback()
                 try connection.begin()
+                let outcome = try careful.store(items, skippingHeld: false, shedsContacts: shedsContacts)
+                memory.compare(outcome.changes)
+                return outcome
             }
         }
         return try careful.store(items, skippingHeld: skippingHeld, shedsContacts: shedsContacts)

@@ -29,7 +29,7 @@ final class Committer {
     private let commits = Metrics.Timer(label: "sendense_writer_commit_seconds")
     private let batchSizes = Recorder(label: "sendense_writer_batch_messages")
     private var log: RoundLog
-    private let store: BatchStore
+    let store: BatchStore
 
     init(_ session: Session, logger: Logger) {
         self.session = session

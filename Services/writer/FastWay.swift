@@ -52,7 +52,7 @@ struct FastWay {
         guard let entry = memory[id], let merged = entry.job.merge(reports, id) else { return false }
         var change = JobChange(before: merged.before, after: merged.after, contactAgeMilliseconds: age)
         change.history = entry.history
-        change.isRemembered = true
+        change.rememberedSeqs = merged.seqs
         changes.append(change)
         answers += zip(places, merged.answers).map { ($0, $1) }
         return true

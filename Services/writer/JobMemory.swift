@@ -15,6 +15,9 @@ struct JobMemory {
         fileprivate var generation: UInt32
     }
 
+    /// A memory of which less than one in so many is wrong is worth asking.
+    private static let strangerShare = 64
+
     private let countMax: Int
     /// By the hash of the job's id. Two jobs of one hash take each other's place, which the comparison finds.
     private var entries: [UInt64: Entry] = [:]
@@ -45,6 +48,14 @@ struct JobMemory {
             guard entries.count < countMax || entries[key] != nil else { continue }
             entries[key] = Entry(job: job, history: change.history, generation: generation)
         }
+    }
+
+    /// Looks at what jobs turned out to be. Where that is not what is remembered of one in so many, somebody else is at
+    /// work on many jobs, and nothing is remembered any more: to find out of each alone would cost a transaction each.
+    mutating func compare(_ changes: [JobChange]) {
+        let known = changes.compactMap { change in change.before.flatMap { job in self[job.id].map { (job, $0) } } }
+        let strangers = known.count { RememberedJob($0) != $1.job }
+        if strangers * Self.strangerShare > known.count { entries = [:] }
     }
 
     /// Forgets jobs whose rows may be others by now.

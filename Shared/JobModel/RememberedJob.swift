@@ -61,6 +61,7 @@ public struct RememberedJob: Equatable, Sendable {
     /// The job, with nothing in the places of what is not remembered.
     ///
     /// - Parameter id: its id, which is not remembered either.
+    /// - Returns: the job; its sums are those of its disks.
     public func job(_ id: JobID) -> Job {
         var job = Job(
             id: id,
@@ -90,13 +91,13 @@ public struct RememberedJob: Equatable, Sendable {
     /// - Parameters:
     ///   - reports: all of one job, in the order of their arrival; at least one.
     ///   - id: the job's id.
-    /// - Returns: the job before and after, and an answer for each report. In `after` the places of what is not
+    /// - Returns: the job before and after, the stored `seq`s from which that is so, and an answer for each report. In `after` the places of what is not
     ///   remembered are told anew, but for the VM's name, the type, change ids and errors, which stay as they are.
     ///   nil where the reports are more than plain progress, or look at what is not remembered.
     public func merge(
         _ reports: some Collection<Report>,
         _ id: JobID
-    ) -> (before: Job, after: Job, answers: [Answer])? {
+    ) -> (before: Job, after: Job, seqs: ClosedRange<Int64>, answers: [Answer])? {
         let before = job(id)
         var after = before
         var answers: [Answer] = []
@@ -114,21 +115,25 @@ public struct RememberedJob: Equatable, Sendable {
                 return nil
             }
         }
-        return (before, after, answers)
+        // A client with `seq` names the order and its new place; an old one's answer tells the place that is stored.
+        var seqs = seq...seq
+        if let first = reports.first?.seq, reports.allSatisfy({ $0.seq != nil }) { seqs = 0...(first - 1) }
+        return (before, after, seqs, answers)
     }
 }
 
 extension Report {
     /// Whether merging it into a running job asks for nothing that is not remembered of a job: its phase, speed, time
-    /// to go and percentage.
+    /// to go and percentage. Of an old client only what has a time, so that each is news.
     ///
     /// - Parameter stored: the job's newest order key of a client without `seq`.
+    /// - Returns: false as well where it may end the job.
     fileprivate func isPlainProgress(beside stored: ClockKey?) -> Bool {
         guard error == nil, status == .running || status == .pending, !phase.isEmpty else { return false }
         guard seq == nil else { return true }
         // What it leaves open stays as it is stored; of two of one second bytes, phase and speed decide.
         guard speed ?? 0 > 0, etaSeconds ?? 0 > 0 else { return false }
-        guard let key = ClockKey(self), let stored else { return true }
-        return key != stored
+        guard let key = ClockKey(self) else { return false }
+        return stored.map { key != $0 } ?? true
     }
 }

@@ -24,7 +24,7 @@ struct BatchStatements {
               n int NOT NULL, percent decimal(5,2) NULL, seq bigint NOT NULL, key_ms bigint NULL,
               key_rank tinyint NULL, has_telemetry tinyint NOT NULL, history tinyint NOT NULL, seen datetime NULL,
               contact_ms bigint NULL, now_ms bigint NOT NULL, is_remembered tinyint NOT NULL,
-              old_seq bigint NULL, old_key_ms bigint NULL, old_key_rank tinyint NULL
+              least_seq bigint NULL, most_seq bigint NULL, old_key_ms bigint NULL, old_key_rank tinyint NULL
             ) ENGINE=MEMORY
             SELECT id, status, current_phase AS phase, bytes_transferred AS bytes, total_bytes AS total,
               transfer_speed_bps AS speed, eta_seconds AS eta, presumed, attempt\
@@ -33,7 +33,7 @@ struct BatchStatements {
             """,
             """
             CREATE TEMPORARY TABLE \(Self.disks) (
-              n int NOT NULL, is_kept tinyint NOT NULL, old_bytes bigint NULL, total bigint NULL,
+              n int NOT NULL, is_kept tinyint NOT NULL, least_bytes bigint NULL, most_bytes bigint NULL, total bigint NULL,
               PRIMARY KEY (n, disk_index)
             ) ENGINE=MEMORY
             SELECT disk_index, status, status AS old_status, bytes_transferred AS bytes,
@@ -47,17 +47,18 @@ struct BatchStatements {
         """
         INSERT INTO \(Self.jobs) (n, id\(keys.isOneForm ? "" : ", disk_job_id"), status, phase, bytes, total, speed,
           eta, percent, presumed, attempt, seq, key_ms, key_rank, has_telemetry, history, seen, contact_ms, now_ms,
-          is_remembered, old_seq, old_key_ms, old_key_rank)
+          is_remembered, least_seq, most_seq, old_key_ms, old_key_rank)
         VALUES (?, ?\(keys.isOneForm ? "" : ", ?"), ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, ?, ?,
           NOW(3) - INTERVAL ? MICROSECOND, \(ServerClock.milliseconds) - ?, \(ServerClock.milliseconds),
-          ?, ?, ?, ?)
+          ?, ?, ?, ?, ?)
         """
     }
 
     var insertDisks: String {
         """
-        INSERT INTO \(Self.disks) (n, disk_index, status, bytes, percent, is_kept, old_status, old_bytes, total)
-        VALUES (?, ?, ?, ?, ? / 100, ?, ?, ?, ?)
+        INSERT INTO \(Self.disks) (n, disk_index, status, bytes, percent, is_kept, old_status, least_bytes,
+          most_bytes, total)
+        VALUES (?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?)
         """
     }
 
@@ -77,7 +78,7 @@ struct BatchStatements {
             IF(j.last_contact_ms IS NULL OR j.last_contact_ms > b.now_ms, b.contact_ms,
               GREATEST(j.last_contact_ms, b.contact_ms))))
         WHERE b.is_remembered = 0
-          OR (j.status = 'running' AND j.attempt = b.attempt AND j.telemetry_seq = b.old_seq
+          OR (j.status = 'running' AND j.attempt = b.attempt AND j.telemetry_seq BETWEEN b.least_seq AND b.most_seq
             AND j.telemetry_key_ms <=> b.old_key_ms AND j.telemetry_key_rank <=> b.old_key_rank
             AND j.presumed = 0 AND j.error_message IS NULL AND j.last_telemetry_at IS NOT NULL)
         """
@@ -95,7 +96,7 @@ struct BatchStatements {
             IF(x.is_kept, d.bytes_transferred, x.bytes)),
           d.progress_percent = IF(x.is_kept, d.progress_percent, x.percent)
         WHERE IF(b.is_remembered = 0, x.n IS NOT NULL,
-          x.n IS NULL OR (COALESCE(d.bytes_transferred, 0) = x.old_bytes
+          x.n IS NULL OR (COALESCE(d.bytes_transferred, 0) BETWEEN x.least_bytes AND x.most_bytes
             AND COALESCE(d.total_bytes, IF(d.size_gb > 0, d.size_gb * 1073741824, NULL)) = x.total
             AND (d.status <=> x.old_status OR x.old_status = 'transferring' AND d.status = 'running'
               OR x.old_status = 'pending' AND d.status IS NULL)))

@@ -33,6 +33,7 @@ public final class BatchTables {
     ///   - jobs: ascending by id.
     ///   - disks: of those jobs, by ordinal.
     /// - Returns: false if a job that is remembered is not as it was remembered, or its disks are not.
+    /// - Throws: `DatabaseError`.
     func update(_ jobs: [JobUpdate], _ disks: [DiskRow]) throws(DatabaseError) -> Bool {
         guard !jobs.isEmpty else { return true }
         let isAnyRemembered = jobs.contains { $0.change.isRemembered }
@@ -70,7 +71,8 @@ public final class BatchTables {
                 .ints(updates.map { Int64($0.historyStamp.rawValue) }),
                 .ints(ages.map { $0.map { $0 * 1000 } }), .ints(ages),
                 .ints(updates.map { $0.change.isRemembered ? 1 : 0 }),
-                .ints(updates.map { $0.change.before?.seq }),
+                .ints(updates.map { $0.change.rememberedSeqs?.lowerBound }),
+                .ints(updates.map { $0.change.rememberedSeqs?.upperBound }),
                 .ints(updates.map { $0.change.before?.clockKey?.milliseconds }),
                 .ints(updates.map { $0.change.before?.clockKey.map { Int64($0.rank) } }),
             ],
@@ -85,8 +87,8 @@ public final class BatchTables {
                 .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
                 .ints(rows.map { Int64($0.disk.percentHundredths) }),
                 .ints(rows.map { jobs[$0.ordinal].change.isRemembered && $0.before == $0.disk ? 1 : 0 }),
-                .texts(rows.map { $0.before?.status.rawValue }), .ints(rows.map { $0.before?.bytes }),
-                .ints(rows.map { $0.before?.total }),
+                .texts(rows.map { $0.before?.status.rawValue }), .ints(rows.map(\.leastBytes)),
+                .ints(rows.map(\.mostBytes)), .ints(rows.map { $0.before?.total }),
             ],
             rowCount: rows.count
         )

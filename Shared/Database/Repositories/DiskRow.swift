@@ -26,6 +26,21 @@ struct DiskRow {
         }
     }
 
+    // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it does not
+    // matter from which they do.
+
+    /// The fewest bytes that may be stored where the row is remembered.
+    var leastBytes: Int64? {
+        guard let before else { return nil }
+        return disk.bytes > before.bytes ? 0 : before.bytes
+    }
+
+    /// The most bytes that may be stored where the row is remembered.
+    var mostBytes: Int64? {
+        guard let before else { return nil }
+        return max(before.bytes, disk.bytes)
+    }
+
     var isTotalNew: Bool { before?.total != disk.total }
 
     /// More than progress has changed.

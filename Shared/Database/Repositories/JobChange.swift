@@ -28,8 +28,9 @@ public struct JobChange: Sendable {
     public var registration: Registration?
     /// Where the job's history stands; once the change is stored, where it stands then.
     public var history = JobHistory()
-    /// `before` was not read under lock but remembered: storing finds out whether it still is so.
-    public var isRemembered = false
+    /// Not nil: `before` was not read under lock but remembered, and storing finds out whether it still is so, but for
+    /// the stored `seq`, which may be any of these.
+    public var rememberedSeqs: ClosedRange<Int64>?
 
     /// Creates a change from its parts.
     public init(
@@ -51,6 +52,9 @@ public struct JobChange: Sendable {
 
     /// Nothing is new but a sign of life: another message has told more already.
     public var isContactOnly: Bool { before == after && events.isEmpty && contactAgeMilliseconds != nil }
+
+    /// `before` was not read under lock but remembered.
+    var isRemembered: Bool { rememberedSeqs != nil }
 
     /// How a column that holds a time is to change.
     enum Stamp: Int64 {
@@ -99,7 +103,8 @@ public struct JobChange: Sendable {
 
     /// Whether it is to leave a point in the history.
     ///
-    /// - Parameter nowMilliseconds: now, by the database's clock.
+    /// - Parameter now: by the database's clock, in milliseconds since 1970 UTC.
+    /// - Returns: true if a point is due.
     func pointIsDue(nowMilliseconds now: Int64) -> Bool {
         guard isHistory else { return false }
         let isSameAttempt = before?.attempt == after.attempt

@@ -111,7 +111,10 @@ public struct JobStore {
     /// - Returns: false if rows are not as they were remembered. The transaction is to be rolled back then.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
-    public func store(_ changes: inout [JobChange], through tables: BatchTables?) throws(DatabaseError) -> Bool {
+    public func store(
+        _ changes: inout [JobChange],
+        through tables: BatchTables?
+    ) throws(DatabaseError) -> Bool {
         changes.removeAll { $0.isEmpty }
         guard !changes.isEmpty else { return true }
         let now = try clockMilliseconds()
@@ -132,7 +135,8 @@ public struct JobStore {
             guard try tables.update(updates, disks.updates) else { return false }
             try describe(updates, disks.updates)
         } else {
-            precondition(!changes.contains { $0.isRemembered }, "what is remembered can only be compared by a join")
+            // Only a join can compare.
+            guard !changes.contains(where: \.isRemembered) else { return false }
             try updateRows(updates, disks.updates)
         }
         try stampDisks(disks.inserts + disks.updates)
