@@ -58,11 +58,12 @@ final class Twin {
             SELECT id, vm_name, backup_type, status, current_phase, bytes_transferred, total_bytes,
               transfer_speed_bps, eta_seconds, progress_percent, error_message, presumed, attempt, telemetry_seq,
               telemetry_key_ms, telemetry_key_rank, started_at, completed_at, history_ms,
-              last_telemetry_at IS NULL, last_contact_ms IS NULL FROM backup_jobs ORDER BY id
+              last_telemetry_at IS NULL, last_contact_ms IS NULL FROM backup_jobs WHERE id LIKE 'job-%' ORDER BY id
             """,
             """
             SELECT backup_job_id, disk_index, status, bytes_transferred, total_bytes, size_gb, progress_percent,
-              disk_change_id, error_message, completed_at FROM backup_disks ORDER BY backup_job_id, disk_index
+              disk_change_id, error_message, completed_at FROM backup_disks
+            WHERE backup_job_id LIKE 'job-%' ORDER BY backup_job_id, disk_index
             """,
             """
             SELECT job_id, attempt, at_ms, from_status, to_status, cause, evidence FROM job_events
@@ -75,11 +76,25 @@ final class Twin {
         ].map { try connection.query($0) }
     }
 
+    /// The first rows that are not the same. nil: all are.
+    static func difference(_ left: [[Row]], _ right: [[Row]]) -> String? {
+        for (left, right) in zip(left, right) {
+            for place in 0..<max(left.count, right.count) {
+                let pair = [left, right].map { place < $0.count ? $0[place].cells : [] }
+                if pair[0] != pair[1] { return "\(pair[0]) and \(pair[1])" }
+            }
+        }
+        return nil
+    }
+
     /// Whether times of contact are more than three seconds apart: ages are counted by the machine's clock.
     func contactsDiffer(from other: Twin) throws -> Bool {
         let both = try [self, other].map { twin in
             try twin.connection.query(
-                "SELECT last_contact_ms, UNIX_TIMESTAMP(last_telemetry_at) * 1000 FROM backup_jobs ORDER BY id"
+                """
+                SELECT last_contact_ms, UNIX_TIMESTAMP(last_telemetry_at) * 1000 FROM backup_jobs
+                WHERE id LIKE 'job-%' ORDER BY id
+                """
             )
         }
         return try zip(both[0], both[1]).contains { left, right in

@@ -93,37 +93,38 @@ struct TwinScript {
 
     private static func message(_ clock: Int64, _ client: inout Client, _ generator: inout SplitMix64) -> JobMessage {
         switch Int.random(in: 0..<40, using: &generator) {
-        case 0..<3:
+        case 0..<4:
             client.attempt += Int64.random(in: 0...1, using: &generator)
             client.seq = 0
+            client.done = []
+            client.bytes = client.totals.map { _ in 0 }
             return .registration(registration(client))
-        case 3:
+        case 4:
             let disk = Int.random(in: client.totals.indices, using: &generator)
             client.done.insert(disk)
             return .completion(
                 DiskCompletion(jobID: client.id, diskIndex: Int32(disk), changeID: "c\(disk)", bytes: 0)
             )
-        case 4: return .cancel(CancelRequest(jobID: client.id))
-        case 5:
-            client.done = []
-            client.bytes = client.totals.map { _ in 0 }
+        case 5 where Int.random(in: 0..<5, using: &generator) == 0: return .cancel(CancelRequest(jobID: client.id))
         case 6: client.done.insert(0)
         default: break
         }
         for disk in client.bytes.indices {
-            client.bytes[disk] += Int64.random(in: -2...300, using: &generator)
+            client.bytes[disk] += Int64.random(in: Bool.random(using: &generator) ? 0...300 : -1...3, using: &generator)
         }
         var report = report(&client, clock)
-        switch Int.random(in: 0..<30, using: &generator) {
+        switch Int.random(in: 0..<90, using: &generator) {
         case 0: report.seq = report.seq.map { max(1, $0 - Int64.random(in: 1...3, using: &generator)) }
         case 1: report.status = [.completed, .failed, .cancelled].randomElement(using: &generator) ?? .failed
         case 2: report.error = "broken"
         case 3: report.phase = ""
         case 4: report.speed = Bool.random(using: &generator) ? nil : 0
         case 5: report.disks = []
-        case 6: report.disks.removeLast()
-        case 7: report.disks[0].total = [nil, 60_000].randomElement(using: &generator) ?? nil
-        case 8: report.disks[0].status = DiskStatus.allCases.randomElement(using: &generator) ?? .pending
+        case 6: report.disks = report.disks.dropLast()
+        case 7 where !report.disks.isEmpty:
+            report.disks[0].total = [nil, 60_000].randomElement(using: &generator) ?? nil
+        case 8 where !report.disks.isEmpty:
+            report.disks[0].status = DiskStatus.allCases.randomElement(using: &generator) ?? .pending
         case 9: report.disks.append(DiskReport(index: 8, bytes: 1, total: 1, status: .pending))
         case 10: report.timestampMilliseconds = nil
         case 11: report.status = .pending
@@ -143,16 +144,17 @@ struct TwinScript {
                 status: client.done.contains(disk) ? .completed : .transferring
             )
         }
+        let isBare = client.isOld && client.seq % 2 == 0
         return Report(
             jobID: client.id,
             status: .running,
             phase: client.seq % 7 == 0 ? "snapshot" : "transferring",
-            bytes: disks.reduce(0) { $0 + $1.bytes },
-            total: client.totals.reduce(0, +),
+            bytes: isBare ? disks[0].bytes : disks.reduce(0) { $0 + $1.bytes },
+            total: isBare ? client.totals[0] : client.totals.reduce(0, +),
             speed: 1000 + client.seq,
             etaSeconds: Int32(1000 + client.seq),
             percentHundredths: 4200,
-            disks: client.isOld && client.seq % 2 == 0 ? [] : disks,
+            disks: isBare ? [] : disks,
             timestampMilliseconds: clock + client.seq * 10,
             attempt: client.isOld ? nil : client.attempt,
             seq: client.isOld ? nil : client.seq

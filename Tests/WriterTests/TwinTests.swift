@@ -35,12 +35,11 @@ import Threading
                     }
                     let place = "seed \(seed), adopted \(isAdopted), step \(step)"
                     #expect(answers[0] == answers[1], "\(place)")
-                    for (left, right) in zip(try twins.0.rows(), try twins.1.rows()) {
-                        try #require(left == right, "\(place), after \(statements)")
-                    }
+                    let rows = try (twins.0.rows(), twins.1.rows())
+                    try #require(Twin.difference(rows.0, rows.1) == nil, "\(place), after \(statements)")
                     try #require(try twins.0.contactsDiffer(from: twins.1) == false, "\(place)")
                 }
-                #expect(twins.0.committer.store.tally.fastMessages > 300, "seed \(seed)")
+                #expect(twins.0.committer.store.tally.fastMessages > 80, "seed \(seed)")
                 #expect(twins.1.committer.store.tally.fastMessages == 0)
             }
         }.value()
@@ -64,7 +63,8 @@ import Threading
                         return try twin.commit(batch, atSecond: second)
                     }
                     #expect(answers[0] == answers[1])
-                    #expect(try twins.0.rows() == twins.1.rows(), "step \(step)")
+                    let rows = try (twins.0.rows(), twins.1.rows())
+                    #expect(Twin.difference(rows.0, rows.1) == nil, "step \(step)")
                     let tally = twins.0.committer.store.tally
                     #expect(tally.misses == (step < 3 ? 0 : 1), "step \(step)")
                     #expect(step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8)

@@ -16,14 +16,15 @@ struct BatchStatements {
 
     private var diskKey: String { keys.isOneForm ? "id" : "disk_job_id" }
 
-    /// Columns that come from a SELECT have type, character set and collation of what they are selected from.
+    /// Columns that come from a SELECT have type, character set and collation of what they are selected from; the
+    /// others need defaults beside it.
     var creation: [String] {
         [
             """
             CREATE TEMPORARY TABLE \(Self.jobs) (
-              n int NOT NULL, percent decimal(5,2) NULL, seq bigint NOT NULL, key_ms bigint NULL,
-              key_rank tinyint NULL, has_telemetry tinyint NOT NULL, history tinyint NOT NULL, seen datetime NULL,
-              contact_ms bigint NULL, now_ms bigint NOT NULL, is_remembered tinyint NOT NULL,
+              n int NOT NULL DEFAULT 0, percent decimal(5,2) NULL, seq bigint NOT NULL DEFAULT 0, key_ms bigint NULL,
+              key_rank tinyint NULL, has_telemetry tinyint NOT NULL DEFAULT 0, history tinyint NOT NULL DEFAULT 0, seen datetime NULL,
+              contact_ms bigint NULL, now_ms bigint NOT NULL DEFAULT 0, is_remembered tinyint NOT NULL DEFAULT 0,
               least_seq bigint NULL, most_seq bigint NULL, old_key_ms bigint NULL, old_key_rank tinyint NULL
             ) ENGINE=MEMORY
             SELECT id, status, current_phase AS phase, bytes_transferred AS bytes, total_bytes AS total,
@@ -33,7 +34,7 @@ struct BatchStatements {
             """,
             """
             CREATE TEMPORARY TABLE \(Self.disks) (
-              n int NOT NULL, is_kept tinyint NOT NULL, least_bytes bigint NULL, most_bytes bigint NULL, total bigint NULL,
+              n int NOT NULL DEFAULT 0, is_kept tinyint NOT NULL DEFAULT 0, least_bytes bigint NULL, most_bytes bigint NULL, total bigint NULL,
               PRIMARY KEY (n, disk_index)
             ) ENGINE=MEMORY
             SELECT disk_index, status, status AS old_status, bytes_transferred AS bytes,
