@@ -73,6 +73,7 @@ final class BatchStore {
                 try connection.begin()
                 let outcome = try careful.store(items, skippingHeld: false, shedsContacts: shedsContacts)
                 memory.compare(outcome.changes)
+                memory.forget(fast.changes.map(\.after.id))
                 return outcome
             }
         }

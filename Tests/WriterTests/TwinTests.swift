@@ -66,8 +66,8 @@ import Threading
                     let rows = try (twins.0.rows(), twins.1.rows())
                     #expect(Twin.difference(rows.0, rows.1) == nil, "step \(step)")
                     let tally = twins.0.committer.store.tally
-                    #expect(tally.misses == (step < 3 ? 0 : 1), "step \(step)")
-                    #expect(step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8)
+                    #expect(tally.misses == (step < 3 ? 0 : 1), "\(statement), step \(step)")
+                    #expect(step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8, "\(statement), step \(step): \(tally)")
                 }
             }
         }.value()

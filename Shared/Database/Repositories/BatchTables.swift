@@ -34,9 +34,9 @@ public final class BatchTables {
     ///   - disks: of those jobs, by ordinal.
     /// - Returns: false if a job that is remembered is not as it was remembered, or its disks are not.
     /// - Throws: `DatabaseError`.
-    func update(_ jobs: [JobUpdate], _ disks: [DiskRow]) throws(DatabaseError) -> Bool {
-        guard !jobs.isEmpty else { return true }
-        let isAnyRemembered = jobs.contains { $0.change.isRemembered }
+    func update(_ jobs: JobUpdates, _ disks: [DiskProgress]) throws(DatabaseError) -> Bool {
+        guard jobs.count > 0 else { return true }
+        let isAnyRemembered = jobs.places.contains { jobs.changes[$0].isRemembered }
         // Rows of MEMORY tables survive a rollback.
         try connection.execute("DELETE FROM \(BatchStatements.jobs)")
         try connection.execute("DELETE FROM \(BatchStatements.disks)")
@@ -44,7 +44,7 @@ public final class BatchTables {
         let jobCount = try connection.prepare(sql.updateJobs).execute()
         guard !isAnyRemembered || jobCount == jobs.count else { return false }
         guard !disks.isEmpty else { return true }
-        try insert(disks, jobs)
+        try insert(disks)
         do throws(DatabaseError) {
             let diskCount = try connection.prepare(sql.updateDisks).execute()
             return !isAnyRemembered || diskCount == disks.count
@@ -54,41 +54,36 @@ public final class BatchTables {
         }
     }
 
-    private func insert(_ updates: [JobUpdate]) throws(DatabaseError) {
-        let jobs = updates.map(\.job)
-        let ids = BulkColumn.texts(jobs.map(\.id.rawValue))
-        let ages = updates.map(\.change.contactAgeMilliseconds)
+    private func insert(_ jobs: JobUpdates) throws(DatabaseError) {
+        let ids = jobs.texts { $0.after.id.rawValue }
         try connection.prepare(sql.insertJobs).executeBulk(
-            [.ints(jobs.indices.map { Int64($0) })] + Array(repeating: ids, count: sql.idCount) + [
-                .texts(jobs.map(\.status.rawValue)), .texts(jobs.map(\.phase)), .ints(jobs.map(\.bytes)),
-                .ints(jobs.map(\.total)), .ints(jobs.map(\.speed)),
-                .ints(jobs.map { $0.etaSeconds.map(Int64.init) }),
-                .ints(jobs.map { Int64($0.percentHundredths) }), .ints(jobs.map { $0.isPresumed ? 1 : 0 }),
-                .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
-                .ints(jobs.map { $0.clockKey?.milliseconds }),
-                .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
-                .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(updates.map { Int64($0.historyStamp.rawValue) }),
-                .ints(ages.map { $0.map { $0 * 1000 } }), .ints(ages),
-                .ints(updates.map { $0.change.isRemembered ? 1 : 0 }),
-                .ints(updates.map { $0.change.rememberedSeqs?.lowerBound }),
-                .ints(updates.map { $0.change.rememberedSeqs?.upperBound }),
-                .ints(updates.map { $0.change.before?.clockKey?.milliseconds }),
-                .ints(updates.map { $0.change.before?.clockKey.map { Int64($0.rank) } }),
+            [.ints((0..<jobs.count).map { Int64($0) })] + Array(repeating: ids, count: sql.idCount) + [
+                jobs.texts { $0.after.status.rawValue }, jobs.texts { $0.after.phase },
+                jobs.ints { $0.after.bytes }, jobs.ints { $0.after.total }, jobs.ints { $0.after.speed },
+                jobs.ints { $0.after.etaSeconds.map(Int64.init) },
+                jobs.ints { Int64($0.after.percentHundredths) }, jobs.ints { $0.after.isPresumed ? 1 : 0 },
+                jobs.ints { $0.after.attempt }, jobs.ints { $0.after.seq },
+                jobs.ints { $0.after.clockKey?.milliseconds },
+                jobs.ints { $0.after.clockKey.map { Int64($0.rank) } },
+                jobs.ints { $0.after.hasTelemetry ? 1 : 0 }, jobs.historyStamps,
+                jobs.ints { $0.contactAgeMilliseconds.map { $0 * 1000 } },
+                jobs.ints { $0.contactAgeMilliseconds }, jobs.ints { $0.isRemembered ? 1 : 0 },
+                jobs.ints { $0.rememberedSeqs?.lowerBound }, jobs.ints { $0.rememberedSeqs?.upperBound },
+                jobs.ints { $0.before?.clockKey?.milliseconds },
+                jobs.ints { $0.before?.clockKey.map { Int64($0.rank) } },
             ],
             rowCount: jobs.count
         )
     }
 
-    private func insert(_ rows: [DiskRow], _ jobs: [JobUpdate]) throws(DatabaseError) {
+    private func insert(_ rows: [DiskProgress]) throws(DatabaseError) {
         try connection.prepare(sql.insertDisks).executeBulk(
             [
-                .ints(rows.map { Int64($0.ordinal) }), .ints(rows.map { Int64($0.disk.index) }),
-                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
-                .ints(rows.map { Int64($0.disk.percentHundredths) }),
-                .ints(rows.map { jobs[$0.ordinal].change.isRemembered && $0.before == $0.disk ? 1 : 0 }),
-                .texts(rows.map { $0.before?.status.rawValue }), .ints(rows.map(\.leastBytes)),
-                .ints(rows.map(\.mostBytes)), .ints(rows.map { $0.before?.total }),
+                .ints(rows.map { Int64($0.ordinal) }), .ints(rows.map { Int64($0.index) }),
+                .texts(rows.map(\.status.rawValue)), .ints(rows.map(\.bytes)),
+                .ints(rows.map { Int64($0.percentHundredths) }), .ints(rows.map { $0.isKept ? 1 : 0 }),
+                .texts(rows.map(\.oldStatus.rawValue)), .ints(rows.map(\.leastBytes)),
+                .ints(rows.map(\.mostBytes)), .ints(rows.map(\.total)),
             ],
             rowCount: rows.count
         )

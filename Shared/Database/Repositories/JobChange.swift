@@ -125,6 +125,11 @@ public struct JobChange: Sendable {
         }
     }
 
+    /// The type or the error text is another one: those are rare, and texts without a bound.
+    var isDescribedAnew: Bool {
+        before?.errorMessage != after.errorMessage || before?.backupType != after.backupType
+    }
+
     /// The attempt ends with this change.
     var isEnd: Bool { completedStamp == .now }
 

@@ -3,15 +3,16 @@ internal import JobModel
 // Changes of rows, each by its key: where there are no temporary tables, and for what is rare.
 extension JobStore {
     /// All of the changes, where there is no better way.
-    func updateRows(_ updates: [JobUpdate], _ disks: [DiskRow]) throws(DatabaseError) {
+    func updateRows(_ updates: JobUpdates, _ disks: [DiskRow]) throws(DatabaseError) {
         try updateDisks(disks)
         try updateJobs(updates)
     }
 
     /// What the temporary tables have no columns for: texts without a bound, and what hardly ever changes.
-    func describe(_ updates: [JobUpdate], _ disks: [DiskRow]) throws(DatabaseError) {
-        let jobs = updates.filter(\.isDescribedAnew).map(\.job)
-        if !jobs.isEmpty {
+    func describe(_ updates: JobUpdates, _ disks: [DiskRow]) throws(DatabaseError) {
+        let places = updates.places.filter { updates.changes[$0].isDescribedAnew }
+        if !places.isEmpty {
+            let jobs = places.map { updates.changes[$0].after }
             try connection.prepare("UPDATE backup_jobs SET backup_type = ?, error_message = ? WHERE id = ?")
                 .executeBulk(
                     [
@@ -24,27 +25,26 @@ extension JobStore {
         try updateDisks(disks.filter(\.isDescribedAnew))
     }
 
-    private func updateJobs(_ updates: [JobUpdate]) throws(DatabaseError) {
-        guard !updates.isEmpty else { return }
-        let jobs = updates.map(\.job)
-        let ages = updates.map(\.change.contactAgeMilliseconds)
-        let micros = ages.map { $0.map { $0 * 1000 } }
-        let historyStamps = updates.map { Int64?($0.historyStamp.rawValue) }
+    private func updateJobs(_ updates: JobUpdates) throws(DatabaseError) {
+        guard updates.count > 0 else { return }
+        let ages = updates.ints { $0.contactAgeMilliseconds }
+        let micros = updates.ints { $0.contactAgeMilliseconds.map { $0 * 1000 } }
+        let hasTelemetry = updates.ints { $0.after.hasTelemetry ? 1 : 0 }
+        let historyStamps = updates.historyStamps
         try connection.prepare(Self.updateJob).executeBulk(
             [
-                .texts(jobs.map(\.backupType.rawValue)), .texts(jobs.map(\.status.rawValue)),
-                .texts(jobs.map(\.phase)), .ints(jobs.map(\.bytes)), .ints(jobs.map(\.total)),
-                .ints(jobs.map(\.speed)), .ints(jobs.map { $0.etaSeconds.map(Int64.init) }),
-                .ints(jobs.map { Int64($0.percentHundredths) }), .texts(jobs.map(\.errorMessage)),
-                .ints(jobs.map { $0.isPresumed ? 1 : 0 }), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
-                .ints(jobs.map { $0.clockKey?.milliseconds }),
-                .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
-                .ints(historyStamps), .ints(historyStamps),
-                .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(ages), .ints(ages), .texts(jobs.map(\.id.rawValue)),
+                updates.texts { $0.after.backupType.rawValue }, updates.texts { $0.after.status.rawValue },
+                updates.texts { $0.after.phase }, updates.ints { $0.after.bytes },
+                updates.ints { $0.after.total }, updates.ints { $0.after.speed },
+                updates.ints { $0.after.etaSeconds.map(Int64.init) },
+                updates.ints { Int64($0.after.percentHundredths) }, updates.texts { $0.after.errorMessage },
+                updates.ints { $0.after.isPresumed ? 1 : 0 }, updates.ints { $0.after.attempt },
+                updates.ints { $0.after.seq }, updates.ints { $0.after.clockKey?.milliseconds },
+                updates.ints { $0.after.clockKey.map { Int64($0.rank) } }, historyStamps, historyStamps,
+                hasTelemetry, ages, micros, micros, hasTelemetry, ages, ages, ages,
+                updates.texts { $0.after.id.rawValue },
             ],
-            rowCount: jobs.count
+            rowCount: updates.count
         )
     }
 

@@ -118,21 +118,33 @@ public struct JobStore {
         changes.removeAll { $0.isEmpty }
         guard !changes.isEmpty else { return true }
         let now = try clockMilliseconds()
-        let isPoint = changes.map { $0.pointIsDue(nowMilliseconds: now) }
+        let isPoint = changes.indices.map { changes[$0].pointIsDue(nowMilliseconds: now) }
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
-        for (change, isPoint) in zip(changes, isPoint) where change.before == nil {
-            try insert(change, hub, isPoint: isPoint)
+        for index in changes.indices where changes[index].before == nil {
+            try insert(changes[index], hub, isPoint: isPoint[index])
         }
         // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
-        try insertHistory(zip(changes, isPoint).filter(\.1).map(\.0))
-        let disks = DiskRows(changes)
+        do throws(DatabaseError) {
+            try insertHistory(changes, changes.indices.filter { isPoint[$0] })
+        } catch {
+            // A job that is remembered may be gone.
+            guard error.kind == .missingParent, changes.contains(where: \.isRemembered) else { throw error }
+            return false
+        }
+        var disks = DiskRows(changes, joins: tables != nil)
+        let isTooMany = disks.progress.count > BatchTables.diskCountMax
+        if isTooMany { disks = DiskRows(changes, joins: false) }
         try insertDisks(disks, hub)
         try deleteDisks(disks.gone)
-        let updates = zip(changes, isPoint).filter { $0.0.before != nil }.map { JobUpdate($0, isPoint: $1) }
-        if let tables, disks.updates.count <= BatchTables.diskCountMax {
-            guard try tables.update(updates, disks.updates) else { return false }
+        let updates = JobUpdates(
+            places: changes.indices.filter { changes[$0].before != nil },
+            changes: changes,
+            isPoint: isPoint
+        )
+        if let tables, !isTooMany {
+            guard try tables.update(updates, disks.progress) else { return false }
             try describe(updates, disks.updates)
         } else {
             // Only a join can compare.
@@ -265,9 +277,8 @@ public struct JobStore {
         )
     }
 
-    private func insertHistory(_ changes: [JobChange]) throws(DatabaseError) {
-        guard !changes.isEmpty else { return }
-        let jobs = changes.map(\.after)
+    private func insertHistory(_ changes: [JobChange], _ places: [Int]) throws(DatabaseError) {
+        guard !places.isEmpty else { return }
         try connection.prepare(
             """
             INSERT INTO job_history (job_id, attempt, at_ms, bytes_transferred, transfer_speed_bps)
@@ -277,10 +288,11 @@ public struct JobStore {
             """
         ).executeBulk(
             [
-                .texts(jobs.map(\.id.rawValue)), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.bytes)),
-                .ints(jobs.map(\.speed)),
+                .texts(places.map { changes[$0].after.id.rawValue }),
+                .ints(places.map { changes[$0].after.attempt }),
+                .ints(places.map { changes[$0].after.bytes }), .ints(places.map { changes[$0].after.speed }),
             ],
-            rowCount: jobs.count
+            rowCount: places.count
         )
     }
 
