@@ -5,13 +5,14 @@ import Threading
 /// Stores a batch inside an open transaction: locks the jobs and their disks, applies the rules in memory, writes
 /// what they made of them.
 ///
-/// It is right for every message. A way that is faster for the plain ones goes before it, in the same transaction,
-/// and leaves to it the items that it did not store.
+/// It is right for every message. What the fast way has merged already is only written by it.
 struct CarefulWay {
     private let store: JobStore
+    private let tables: BatchTables?
 
-    init(_ connection: Connection) {
+    init(_ connection: Connection, _ tables: BatchTables?) {
         store = JobStore(connection)
+        self.tables = tables
     }
 
     /// Stores the items' messages; nothing counts before the transaction is committed.
@@ -27,8 +28,51 @@ struct CarefulWay {
         skippingHeld: Bool,
         shedsContacts: Bool
     ) throws(DatabaseError) -> Batch.Outcome {
+        var outcome = try merge(items, skippingHeld: skippingHeld, shedsContacts: shedsContacts)
+        _ = try store.store(&outcome.changes, through: tables)
+        return outcome
+    }
+
+    /// Stores the items' messages, some of which the fast way has merged.
+    ///
+    /// - Parameters:
+    ///   - items: the messages, in the order of their arrival.
+    ///   - fast: those that the fast way has merged.
+    ///   - shedsContacts: leaves out what is only a sign of life.
+    /// - Returns: what was stored, and what to answer after the commit. nil if rows are not as they were remembered:
+    ///   the transaction is to be rolled back then.
+    /// - Throws: `DatabaseError`.
+    func store(
+        _ items: [LaneItem],
+        beside fast: FastWay,
+        shedsContacts: Bool
+    ) throws(DatabaseError) -> Batch.Outcome? {
+        guard !fast.rest.isEmpty else {
+            var outcome = Batch.Outcome(
+                changes: fast.changes,
+                answers: Self.answers(fast.answers),
+                shedContactCount: 0,
+                ignoredDiskCount: 0
+            )
+            return try store.store(&outcome.changes, through: tables) ? outcome : nil
+        }
+        var outcome = try merge(
+            fast.rest.map { items[$0] },
+            skippingHeld: false,
+            shedsContacts: shedsContacts
+        )
+        outcome.answers = Self.answers(fast.answers + zip(fast.rest, outcome.answers).map { ($0, $1) })
+        outcome.changes = (outcome.changes + fast.changes).sorted { $0.after.id < $1.after.id }
+        return try store.store(&outcome.changes, through: tables) ? outcome : nil
+    }
+
+    private func merge(
+        _ items: [LaneItem],
+        skippingHeld: Bool,
+        shedsContacts: Bool
+    ) throws(DatabaseError) -> Batch.Outcome {
         let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld)
-        let outcome = Batch.apply(
+        var outcome = Batch.apply(
             items,
             to: locked.jobs,
             held: locked.held,
@@ -36,7 +80,13 @@ struct CarefulWay {
             shedsContacts: shedsContacts,
             nowMilliseconds: MonotonicClock.nowMilliseconds
         )
-        try store.store(outcome.changes, locked: locked)
+        for index in outcome.changes.indices {
+            outcome.changes[index].history = locked.histories[outcome.changes[index].after.id] ?? JobHistory()
+        }
         return outcome
+    }
+
+    private static func answers(_ placed: [(place: Int, answer: Answer)]) -> [Answer] {
+        placed.sorted { $0.place < $1.place }.map(\.answer)
     }
 }

@@ -29,11 +29,13 @@ final class Committer {
     private let commits = Metrics.Timer(label: "sendense_writer_commit_seconds")
     private let batchSizes = Recorder(label: "sendense_writer_batch_messages")
     private var log: RoundLog
+    let store: BatchStore
 
     init(_ session: Session, logger: Logger) {
         self.session = session
         self.logger = logger
         log = RoundLog(logger: logger)
+        store = BatchStore(logger: logger)
     }
 
     /// Stores the items' messages and gives each the answer that it would have got alone.
@@ -120,13 +122,22 @@ final class Committer {
         skippingHeld: Bool
     ) throws(DatabaseError) -> [Answer] {
         let start = MonotonicClock.nowNanoseconds
-        let outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
-            try CarefulWay(connection).store(
-                items,
-                skippingHeld: skippingHeld,
-                shedsContacts: shedsContacts
-            )
+        let outcome: Batch.Outcome
+        do throws(DatabaseError) {
+            try store.prepare(connection)
+            outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
+                try store.store(
+                    items,
+                    connection,
+                    skippingHeld: skippingHeld,
+                    shedsContacts: shedsContacts
+                )
+            }
+        } catch {
+            store.failed(items)
+            throw error
         }
+        store.committed(outcome)
         let nanoseconds = MonotonicClock.nowNanoseconds - start
         commits.recordNanoseconds(nanoseconds)
         batchSizes.record(items.count)

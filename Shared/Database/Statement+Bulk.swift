@@ -30,13 +30,7 @@ extension Statement {
         for (index, column) in columns.enumerated() {
             switch column {
             case .ints(let values): unsafe bind(values, to: &bindings[index], arena)
-            case .texts(let values):
-                unsafe bind(
-                    values.map { $0.map { Array($0.utf8) } },
-                    MYSQL_TYPE_STRING,
-                    to: &bindings[index],
-                    arena
-                )
+            case .texts(let values): unsafe bind(values, to: &bindings[index], arena)
             case .bytes(let values): unsafe bind(values, MYSQL_TYPE_BLOB, to: &bindings[index], arena)
             }
         }
@@ -111,6 +105,34 @@ extension Statement {
             unsafe next += bytes.count
         }
         unsafe binding.buffer_type = type
+        unsafe binding.buffer = UnsafeMutableRawPointer(starts)
+        unsafe binding.length = lengths
+        unsafe binding.u.indicator = indicators
+    }
+
+    /// As for bytes; the texts are copied into the block from where they lie.
+    private func bind(_ values: [String?], to binding: inout MYSQL_BIND, _ arena: BindArena) {
+        let byteCount = values.reduce(0) { $0 + ($1?.utf8.count ?? 0) }
+        let block = unsafe arena.allocate(UInt8.self, count: byteCount)
+        let starts = unsafe arena.allocate(UnsafeMutablePointer<UInt8>?.self, count: values.count)
+        let lengths = unsafe arena.allocate(UInt.self, count: values.count)
+        let indicators = unsafe arena.allocate(CChar.self, count: values.count)
+        var next = unsafe block
+        for row in values.indices {
+            let text = values[row] ?? ""
+            let bytes = text.utf8.span
+            if !bytes.isEmpty {
+                unsafe bytes.withUnsafeBufferPointer { source in
+                    guard let start = source.baseAddress else { return }
+                    unsafe next.update(from: start, count: source.count)
+                }
+            }
+            unsafe starts[row] = next
+            unsafe lengths[row] = UInt(bytes.count)
+            unsafe indicators[row] = Self.indicator(isNull: values[row] == nil)
+            unsafe next += bytes.count
+        }
+        unsafe binding.buffer_type = MYSQL_TYPE_STRING
         unsafe binding.buffer = UnsafeMutableRawPointer(starts)
         unsafe binding.length = lengths
         unsafe binding.u.indicator = indicators

@@ -20,17 +20,25 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Same id: the same bytes, whatever Unicode holds to be equivalent.
     public static func == (left: JobID, right: JobID) -> Bool {
-        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+        let (left, right) = (left.rawValue.utf8.span, right.rawValue.utf8.span)
+        guard left.count == right.count else { return false }
+        for place in left.indices where left[place] != right[place] { return false }
+        return true
     }
 
     /// Hashes the bytes, as `==` compares them.
     public func hash(into hasher: inout Hasher) {
-        for byte in rawValue.utf8 { hasher.combine(byte) }
+        let bytes = rawValue.utf8.span
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
     }
 
     /// Byte order: the order in which every service locks rows.
     public static func < (left: JobID, right: JobID) -> Bool {
-        left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
+        let (left, right) = (left.rawValue.utf8.span, right.rawValue.utf8.span)
+        for place in 0..<min(left.count, right.count) where left[place] != right[place] {
+            return left[place] < right[place]
+        }
+        return left.count < right.count
     }
 
     /// The id itself.

@@ -1,5 +1,19 @@
 public import JobModel
 
+/// Where a job's history stands, by the database's clock.
+public struct JobHistory: Equatable, Sendable {
+    /// When its newest point was kept, in milliseconds since 1970 UTC. nil: there is none.
+    public var lastMilliseconds: Int64?
+    /// When the attempt began, in milliseconds since 1970 UTC. nil: it has not.
+    public var startedMilliseconds: Int64?
+
+    /// Creates it from its parts.
+    public init(lastMilliseconds: Int64? = nil, startedMilliseconds: Int64? = nil) {
+        self.lastMilliseconds = lastMilliseconds
+        self.startedMilliseconds = startedMilliseconds
+    }
+}
+
 /// What a transaction makes of one job: as it was read, as it is to be stored.
 public struct JobChange: Sendable {
     /// The job as it was read under lock. nil: it is new.
@@ -12,6 +26,11 @@ public struct JobChange: Sendable {
     public var events: [StatusChange]
     /// The registration that makes new rows: it may carry more than the job itself keeps. nil: there is none.
     public var registration: Registration?
+    /// Where the job's history stands; once the change is stored, where it stands then.
+    public var history = JobHistory()
+    /// Not nil: `before` was not read under lock but remembered, and storing finds out whether it still is so, but for
+    /// the stored `seq`, which may be any of these.
+    public var rememberedSeqs: ClosedRange<Int64>?
 
     /// Creates a change from its parts.
     public init(
@@ -33,6 +52,9 @@ public struct JobChange: Sendable {
 
     /// Nothing is new but a sign of life: another message has told more already.
     public var isContactOnly: Bool { before == after && events.isEmpty && contactAgeMilliseconds != nil }
+
+    /// `before` was not read under lock but remembered.
+    var isRemembered: Bool { rememberedSeqs != nil }
 
     /// How a column that holds a time is to change.
     enum Stamp: Int64 {
@@ -77,6 +99,35 @@ public struct JobChange: Sendable {
     func historyStamp(isPoint: Bool) -> Stamp {
         if isPoint { return .now }
         return before?.attempt == after.attempt ? .keep : .clear
+    }
+
+    /// Whether it is to leave a point in the history.
+    ///
+    /// - Parameter now: by the database's clock, in milliseconds since 1970 UTC.
+    /// - Returns: true if a point is due.
+    func pointIsDue(nowMilliseconds now: Int64) -> Bool {
+        guard isHistory else { return false }
+        let isSameAttempt = before?.attempt == after.attempt
+        return HistoryRule.isDue(
+            sinceLastMilliseconds: isSameAttempt ? history.lastMilliseconds.map { now - $0 } : nil,
+            runMilliseconds: isSameAttempt ? history.startedMilliseconds.map { now - $0 } ?? 0 : 0,
+            isEnd: isEnd
+        )
+    }
+
+    /// Notes where the job's history stands once the change is stored.
+    mutating func noteHistory(isPoint: Bool, nowMilliseconds now: Int64) {
+        if startedStamp == .now { history.startedMilliseconds = now }
+        switch historyStamp(isPoint: isPoint) {
+        case .keep: break
+        case .now: history.lastMilliseconds = now
+        case .clear: history.lastMilliseconds = nil
+        }
+    }
+
+    /// The type or the error text is another one: those are rare, and texts without a bound.
+    var isDescribedAnew: Bool {
+        before?.errorMessage != after.errorMessage || before?.backupType != after.backupType
     }
 
     /// The attempt ends with this change.

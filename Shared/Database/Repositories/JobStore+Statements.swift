@@ -1,8 +1,8 @@
 internal import JobModel
 
 extension JobStore {
-    /// What comes behind a job's own columns: milliseconds since its newest point in the history, and since its
-    /// attempt began.
+    /// What comes behind a job's own columns: the times of its newest point in the history and of its attempt's
+    /// beginning, in milliseconds since 1970 UTC.
     static let historyColumn = 17
 
     /// What a lock does about rows that another transaction holds.
@@ -25,8 +25,7 @@ extension JobStore {
     static func lockJobs(_ marks: String, skippingHeld: Bool) -> String {
         """
         SELECT \(jobColumns),
-          \(ServerClock.milliseconds) - history_ms,
-          COALESCE(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(started_at), 0) * 1000
+          history_ms, CAST(UNIX_TIMESTAMP(started_at) * 1000 AS SIGNED)
         FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking(skippingHeld))
         """
     }

@@ -40,9 +40,9 @@ public struct JobStore {
                 continue
             }
             locked.jobs[job.id] = job
-            locked.histories[job.id] = LockedJobs.History(
-                sinceLastMilliseconds: try row.optionalInt(Self.historyColumn),
-                runMilliseconds: try row.int(Self.historyColumn + 1)
+            locked.histories[job.id] = JobHistory(
+                lastMilliseconds: try row.optionalInt(Self.historyColumn),
+                startedMilliseconds: try row.optionalInt(Self.historyColumn + 1)
             )
         }
         if !locked.jobs.isEmpty {
@@ -109,25 +109,63 @@ public struct JobStore {
     /// Stores what the rules made of the jobs.
     ///
     /// - Parameters:
-    ///   - changes: ascending by id.
-    ///   - locked: what `lock` read of these jobs in the same transaction.
+    ///   - changes: ascending by id; afterwards without those that change nothing, and with their histories as
+    ///     they stand now.
+    ///   - tables: the connection's temporary tables. nil: there are none, and nothing is remembered.
+    /// - Returns: false if rows are not as they were remembered. The transaction is to be rolled back then.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
-    public func store(_ changes: [JobChange], locked: LockedJobs) throws(DatabaseError) {
-        let changes = changes.filter { !$0.isEmpty }
-        let points = changes.filter { locked.pointIsDue($0) }
-        let pointIDs = Set(points.map(\.after.id))
+    public func store(
+        _ changes: inout [JobChange],
+        through tables: BatchTables?
+    ) throws(DatabaseError) -> Bool {
+        changes.removeAll { $0.isEmpty }
+        guard !changes.isEmpty else { return true }
+        let now = try clockMilliseconds()
+        let isPoint = changes.indices.map { changes[$0].pointIsDue(nowMilliseconds: now) }
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
-        for change in changes where change.before == nil {
-            try insert(change, hub, isPoint: pointIDs.contains(change.after.id))
+        for index in changes.indices where changes[index].before == nil {
+            try insert(changes[index], hub, isPoint: isPoint[index])
         }
         // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
-        try insertHistory(points)
-        try storeDisks(changes, hub)
-        try updateJobs(changes.filter { $0.before != nil }, pointIDs)
+        do throws(DatabaseError) {
+            try insertHistory(changes, changes.indices.filter { isPoint[$0] })
+        } catch {
+            // A job that is remembered may be gone.
+            guard error.kind == .missingParent, changes.contains(where: \.isRemembered) else { throw error }
+            return false
+        }
+        var disks = DiskRows(changes, joins: tables != nil)
+        let isTooMany = disks.progress.count > BatchTables.diskCountMax
+        if isTooMany { disks = DiskRows(changes, joins: false) }
+        try insertDisks(disks, hub)
+        try deleteDisks(disks.gone)
+        let updates = JobUpdates(
+            places: changes.indices.filter { changes[$0].before != nil },
+            changes: changes,
+            isPoint: isPoint
+        )
+        if let tables, !isTooMany {
+            guard try tables.update(updates, disks.progress) else { return false }
+            try describe(updates, disks.updates)
+        } else {
+            // Only a join can compare.
+            guard !changes.contains(where: \.isRemembered) else { return false }
+            try updateRows(updates, disks.updates)
+        }
+        try stampDisks(disks.inserts + disks.updates)
         try stampJobs(changes)
+        for index in changes.indices {
+            changes[index].noteHistory(isPoint: isPoint[index], nowMilliseconds: now)
+        }
+        return true
+    }
+
+    /// The database's clock, in milliseconds since 1970 UTC.
+    private func clockMilliseconds() throws(DatabaseError) -> Int64 {
+        try connection.prepare("SELECT \(ServerClock.milliseconds)").query().first?.int(0) ?? 0
     }
 
     private func insert(_ change: JobChange, _ hub: HubColumns?, isPoint: Bool) throws(DatabaseError) {
@@ -159,65 +197,25 @@ public struct JobStore {
         )
     }
 
-    private func updateJobs(_ changes: [JobChange], _ pointIDs: Set<JobID>) throws(DatabaseError) {
-        guard !changes.isEmpty else { return }
-        let jobs = changes.map(\.after)
-        let ages = changes.map(\.contactAgeMilliseconds)
-        let micros = ages.map { $0.map { $0 * 1000 } }
-        let historyStamps = changes.map { change -> Int64? in
-            change.historyStamp(isPoint: pointIDs.contains(change.after.id)).rawValue
+    private func insertDisks(_ disks: DiskRows, _ hub: HubColumns?) throws(DatabaseError) {
+        var plain: [DiskRow] = []
+        for row in disks.inserts {
+            let told = hub?.diskValues(row.registration, index: row.disk.index) ?? []
+            let inherited = hub?.inherited(told) ?? []
+            if told.isEmpty, inherited.isEmpty {
+                plain.append(row)
+            } else {
+                try insert(row, told, inheriting: inherited)
+            }
         }
-        try connection.prepare(Self.updateJob).executeBulk(
-            [
-                .texts(jobs.map(\.backupType.rawValue)), .texts(jobs.map(\.status.rawValue)),
-                .texts(jobs.map(\.phase)), .ints(jobs.map(\.bytes)), .ints(jobs.map(\.total)),
-                .ints(jobs.map(\.speed)), .ints(jobs.map { $0.etaSeconds.map(Int64.init) }),
-                .ints(jobs.map { Int64($0.percentHundredths) }), .texts(jobs.map(\.errorMessage)),
-                .ints(jobs.map { $0.isPresumed ? 1 : 0 }), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.seq)),
-                .ints(jobs.map { $0.clockKey?.milliseconds }),
-                .ints(jobs.map { $0.clockKey.map { Int64($0.rank) } }),
-                .ints(historyStamps), .ints(historyStamps),
-                .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(micros), .ints(micros), .ints(jobs.map { $0.hasTelemetry ? 1 : 0 }),
-                .ints(ages), .ints(ages), .ints(ages), .texts(jobs.map(\.id.rawValue)),
-            ],
-            rowCount: changes.count
-        )
+        try insertDisks(plain)
     }
 
-    private func storeDisks(_ changes: [JobChange], _ hub: HubColumns?) throws(DatabaseError) {
-        var inserts: [DiskRow] = []
-        var updates: [DiskRow] = []
-        var stamped: [DiskRow] = []
-        for change in changes {
-            let before = change.before?.disks ?? []
-            for disk in change.after.disks {
-                guard let old = before.first(where: { $0.index == disk.index }) else {
-                    let row = DiskRow(change.after, disk, before: nil, isNewAttempt: true)
-                    stamped.append(row)
-                    let told = hub?.diskValues(change.registration, index: disk.index) ?? []
-                    let inherited = hub?.inherited(told) ?? []
-                    if told.isEmpty, inherited.isEmpty {
-                        inserts.append(row)
-                    } else {
-                        try insert(row, told, inheriting: inherited)
-                    }
-                    continue
-                }
-                let isNewAttempt = change.before?.attempt != change.after.attempt
-                guard old != disk || isNewAttempt else { continue }
-                updates.append(DiskRow(change.after, disk, before: old, isNewAttempt: isNewAttempt))
-                stamped.append(updates[updates.count - 1])
-            }
-            let kept = Set(change.after.disks.map(\.index))
-            for gone in before where !kept.contains(gone.index) {
-                try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
-                    .execute([.text(change.after.id.rawValue), .int(Int64(gone.index))])
-            }
+    private func deleteDisks(_ gone: [(jobID: String, index: Int32)]) throws(DatabaseError) {
+        for disk in gone {
+            try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
+                .execute([.text(disk.jobID), .int(Int64(disk.index))])
         }
-        try insertDisks(inserts)
-        try updateDisks(updates)
-        try stampDisks(stamped)
     }
 
     private func insertDisks(_ rows: [DiskRow]) throws(DatabaseError) {
@@ -270,21 +268,6 @@ public struct JobStore {
         values.map { ", `\($0.name)`" }.joined()
     }
 
-    private func updateDisks(_ rows: [DiskRow]) throws(DatabaseError) {
-        guard !rows.isEmpty else { return }
-        try connection.prepare(Self.updateDisk).executeBulk(
-            [
-                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map { Self.gibibytes($0.disk.total) }),
-                .ints(rows.map { $0.isTotalNew ? 1 : 0 }), .ints(rows.map(\.disk.total)),
-                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
-                .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
-                .texts(rows.map(\.disk.errorMessage)), .texts(rows.map(\.jobID)),
-                .ints(rows.map { Int64($0.disk.index) }),
-            ],
-            rowCount: rows.count
-        )
-    }
-
     private func insertEvents(_ changes: [JobChange]) throws(DatabaseError) {
         let events = changes.flatMap { change in change.events.map { (change.after.id.rawValue, $0) } }
         guard !events.isEmpty else { return }
@@ -298,9 +281,8 @@ public struct JobStore {
         )
     }
 
-    private func insertHistory(_ changes: [JobChange]) throws(DatabaseError) {
-        guard !changes.isEmpty else { return }
-        let jobs = changes.map(\.after)
+    private func insertHistory(_ changes: [JobChange], _ places: [Int]) throws(DatabaseError) {
+        guard !places.isEmpty else { return }
         try connection.prepare(
             """
             INSERT INTO job_history (job_id, attempt, at_ms, bytes_transferred, transfer_speed_bps)
@@ -310,15 +292,16 @@ public struct JobStore {
             """
         ).executeBulk(
             [
-                .texts(jobs.map(\.id.rawValue)), .ints(jobs.map(\.attempt)), .ints(jobs.map(\.bytes)),
-                .ints(jobs.map(\.speed)),
+                .texts(places.map { changes[$0].after.id.rawValue }),
+                .ints(places.map { changes[$0].after.attempt }),
+                .ints(places.map { changes[$0].after.bytes }), .ints(places.map { changes[$0].after.speed }),
             ],
-            rowCount: jobs.count
+            rowCount: places.count
         )
     }
 
     /// Bytes rounded up to whole GiB; 0 while unknown.
-    private static func gibibytes(_ bytes: Int64?) -> Int64 {
+    static func gibibytes(_ bytes: Int64?) -> Int64 {
         guard let bytes, bytes > 0 else { return 0 }
         return (bytes - 1) / (1 << 30) + 1
     }
@@ -335,24 +318,5 @@ public struct JobStore {
             values += Array(repeating: last, count: count - values.count)
         }
         return values
-    }
-}
-
-/// One disk's row as it is to be stored.
-struct DiskRow {
-    let jobID: String
-    let disk: Disk
-    let isTotalNew: Bool
-    let completedStamp: JobChange.Stamp
-
-    init(_ job: Job, _ disk: Disk, before: Disk?, isNewAttempt: Bool) {
-        jobID = job.id.rawValue
-        self.disk = disk
-        isTotalNew = before?.total != disk.total
-        if disk.status != .completed {
-            completedStamp = before?.status == .completed ? .clear : .keep
-        } else {
-            completedStamp = before?.status == .completed && !isNewAttempt ? .keep : .now
-        }
     }
 }
