@@ -2,11 +2,11 @@ import NIOCore
 import NIOHTTP1
 import TelemetryContract
 
-/// One connection's requests, one after the other: collects a request, hands it on, writes the answer.
+/// One connection's requests, one after the other, as NIO's HTTP handlers read them: collects a request, hands it on,
+/// writes the answer.
 final class DoorHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
-    typealias Serve = @Sendable (DoorRequest, @escaping DoorReply) -> Void
 
     private enum State {
         case idle
@@ -41,11 +41,13 @@ final class DoorHandler: ChannelInboundHandler {
     private var isWriting = false
     private let limits: DoorLimits
     private let pace: Pace
-    private let serve: Serve
+    private let loop: DoorLoop
+    private let serve: FastLane.Serve
 
-    init(limits: DoorLimits, pace: Pace, serve: @escaping Serve) {
+    init(limits: DoorLimits, pace: Pace, loop: DoorLoop, serve: @escaping FastLane.Serve) {
         self.limits = limits
         self.pace = pace
+        self.loop = loop
         self.serve = serve
     }
 
@@ -101,6 +103,7 @@ final class DoorHandler: ChannelInboundHandler {
         guard case .receiving(let head, let body) = state else { return }
         state = .answering(AnswerForm(head))
         pace.requestIsWhole()
+        loop.requestComes()
         let path = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
         let request = DoorRequest(method: head.method.rawValue, path: String(path), body: body)
         // The reply may come from any thread; the connection lives on its event loop.

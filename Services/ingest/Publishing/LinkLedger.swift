@@ -8,7 +8,8 @@ struct LinkLedger {
     /// Something on its way to the writer.
     struct Ticket: Sendable {
         enum Content: Sendable {
-            case message(JobMessage, reply: @Sendable (Answer) -> Void)
+            /// Indirect: it is handed from queue to queue, and a message is large.
+            indirect case message(JobMessage, reply: @Sendable (Answer) -> Void)
             case beat(signsOff: Bool)
         }
         var content: Content

@@ -16,6 +16,8 @@ final class WriterLink: Sendable {
     private static let judgeMilliseconds: Int64 = 50
     /// Milliseconds between tries where no socket can be made.
     private static let failurePauseMilliseconds = 200
+    /// Milliseconds after a message within which no other goes out: what comes meanwhile goes together.
+    private static let restMilliseconds: Int64 = 1
     /// Milliseconds that a last beat is waited for.
     private static let farewellMilliseconds: Int64 = 500
 
@@ -27,6 +29,10 @@ final class WriterLink: Sendable {
     private let desk: PublisherDesk
     private let logger: Logger
     private let inbox = Mutex<[LinkLedger.Ticket]>([])
+    /// There may be something in the inbox that the thread was not woken for.
+    private let isFilled = Atomic<Bool>(false)
+    /// The thread will look into the inbox by itself, and soon.
+    private let isResting = Atomic<Bool>(false)
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let status: LinkStatus
@@ -53,7 +59,7 @@ final class WriterLink: Sendable {
     /// What is known of the writer.
     var state: LinkStatus { status }
 
-    /// Sends one message. The reply comes once, from any thread.
+    /// Takes one message in, which goes out after `send` at the latest. The reply comes once, from any thread.
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64,
@@ -62,9 +68,15 @@ final class WriterLink: Sendable {
         put(.message(message, reply: reply), receivedMilliseconds)
     }
 
-    /// Sends a sign of life behind what was published before.
+    /// Takes a sign of life in, behind what was published before.
     func beat(receivedMilliseconds: Int64) {
         put(.beat(signsOff: false), receivedMilliseconds)
+    }
+
+    /// Sends what was taken in.
+    func send() {
+        guard isFilled.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        if !isResting.load(ordering: .acquiring) { wakeup.signal() }
     }
 
     /// The link as a service: its thread ends once all that waits is answered.
@@ -83,11 +95,8 @@ final class WriterLink: Sendable {
             receivedMilliseconds: receivedMilliseconds,
             sinceMilliseconds: MonotonicClock.nowMilliseconds
         )
-        let isFirst = inbox.withLock { inbox in
-            inbox.append(ticket)
-            return inbox.count == 1
-        }
-        if isFirst { wakeup.signal() }
+        inbox.withLock { $0.append(ticket) }
+        isFilled.store(true, ordering: .releasing)
     }
 
     private func run() {
@@ -131,7 +140,7 @@ final class WriterLink: Sendable {
             wakeup.clear()
             for ticket in inbox.withLock({ take(&$0) }) { ledger.enqueue(ticket) }
             let now = MonotonicClock.nowMilliseconds
-            try send(socket, &ledger, now)
+            let hasSent = try send(socket, &ledger, now)
             if try receive(socket, &ledger) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
             if lastHeard == nil || silence >= Self.probeMilliseconds,
@@ -151,8 +160,31 @@ final class WriterLink: Sendable {
                 // What waits in the outbox is not recorded: the silence from here on is ours.
                 return desk.hasBacklog ? () : try signOff(socket, &ledger)
             }
-            socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
+            if hasSent {
+                if try rest(socket, &ledger) { lastHeard = MonotonicClock.nowMilliseconds }
+            } else {
+                socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
+            }
         }
+    }
+
+    /// Takes nothing but answers for a moment. Each message that goes out wakes a chain of threads as far as the database,
+    /// which costs more than all that is in a small one; a message that comes after a pause does not wait.
+    ///
+    /// - Returns: whether an answer came.
+    private func rest(
+        _ socket: borrowing DealerSocket,
+        _ ledger: inout LinkLedger
+    ) throws(BusError) -> Bool {
+        isResting.store(true, ordering: .releasing)
+        defer { isResting.store(false, ordering: .releasing) }
+        let end = MonotonicClock.nowMilliseconds + Self.restMilliseconds
+        var isHeard = false
+        repeat {
+            socket.wait(milliseconds: Int(Self.restMilliseconds))
+            if try receive(socket, &ledger) { isHeard = true }
+        } while MonotonicClock.nowMilliseconds < end
+        return isHeard
     }
 
     /// Tells the writer that the silence from here on is meant.
@@ -168,7 +200,7 @@ final class WriterLink: Sendable {
         )
         ledger.enqueue(farewell)
         while ledger.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
-            try send(socket, &ledger, MonotonicClock.nowMilliseconds)
+            _ = try send(socket, &ledger, MonotonicClock.nowMilliseconds)
             _ = try receive(socket, &ledger)
             if ledger.count > 0 { socket.wait(or: wakeup, milliseconds: 20) }
         }
@@ -184,11 +216,14 @@ final class WriterLink: Sendable {
         _ socket: borrowing DealerSocket,
         _ ledger: inout LinkLedger,
         _ now: Int64
-    ) throws(BusError) {
+    ) throws(BusError) -> Bool {
+        var hasSent = false
         while let batch = ledger.nextBatch(nowMilliseconds: now) {
-            guard try send(socket, batch) else { return }
+            guard try send(socket, batch) else { break }
             ledger.sent(batch, nowMilliseconds: now)
+            hasSent = true
         }
+        return hasSent
     }
 
     /// An empty batch: a writer that lives answers it with an empty one.

@@ -14,10 +14,10 @@ extension Routes {
     ) -> DoorResponse {
         let now = WallClock.nowMilliseconds
         guard case .answered(let answer) = outcome else {
-            count("kept")
+            counters.kept.increment()
             return DoorResponse(status: 202, body: ContractJSON.accepted(jobID: jobID, nowMilliseconds: now))
         }
-        count(answer.verdict.rawValue)
+        counters[answer.verdict].increment()
         switch answer.verdict {
         case .applied, .repeated, .superseded:
             return DoorResponse(status: 200, body: success(answer, now))
@@ -38,7 +38,7 @@ extension Routes {
 
     /// The response to a body that the contract refuses.
     func refusal(_ error: ContractError, _ request: DoorRequest, legacy: Bool) -> DoorResponse {
-        count("refused")
+        counters.refused.increment()
         let document = ProblemDocument(error, instance: request.path)
         return DoorResponse(
             status: document.status,
@@ -78,9 +78,23 @@ extension Routes {
             body: document.json(legacyMilliseconds: legacy ? now : nil)
         )
     }
+}
 
-    private func count(_ verdict: String) {
-        Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)]).increment()
+/// How many messages got which answer. The metrics are looked up once: by their names that costs more than to serve a
+/// request.
+struct MessageCounters: Sendable {
+    /// Messages that are on this machine's disk.
+    let kept = counter("kept")
+    /// Bodies that the contract refuses.
+    let refused = counter("refused")
+    private let answered: [Verdict: Counter] = Dictionary(
+        uniqueKeysWithValues: Verdict.allCases.map { ($0, counter($0.rawValue)) }
+    )
+
+    subscript(verdict: Verdict) -> Counter { answered[verdict] ?? refused }
+
+    private static func counter(_ verdict: String) -> Counter {
+        Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)])
     }
 }
 

@@ -13,6 +13,7 @@ struct Routes: Sendable {
     /// Where the ingest's own beats come in.
     private let beatPath: String
     private let beat: @Sendable () -> Void
+    let counters = MessageCounters()
 
     init(
         health: Health,
@@ -28,20 +29,30 @@ struct Routes: Sendable {
 
     /// Serves one request; the reply comes once, now or when a writer has answered.
     func serve(_ request: DoorRequest, reply: @escaping DoorReply) {
-        let parts = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
-            String.init
-        )
-        switch (parts.count, parts.first) {
-        case (3, "api") where parts[1...] == ["v1", "health"], (1, "health"):
-            method("GET", request, reply) { reply(healthReport()) }
-        case (3, "api") where parts[1...] == ["v1", "backups"]:
-            method("POST", request, reply) { register(request, reply) }
-        case (5, "api") where parts[1...2] == ["v1", "telemetry"]:
+        // Nearly all requests are these, and taking a path apart costs more than to know it.
+        if request.path.hasPrefix(Self.backupTelemetry) {
+            let id = request.path.utf8.dropFirst(Self.backupTelemetry.utf8.count)
+            if !id.contains(UInt8(ascii: "/")) {
+                return method("POST", request, reply) {
+                    telemetry(request, type: "backup", id: String(Substring(id)), reply)
+                }
+            }
+        }
+        // Bytes, since looking for the borders of characters takes longer than all else here.
+        let parts = request.path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .dropFirst().map { String(Substring($0)) }
+        let isOurs = parts.count > 2 && parts[0] == "api" && parts[1] == "v1"
+        switch (parts.count, isOurs ? parts[2] : parts.first) {
+        case (5, "telemetry") where isOurs:
             method("POST", request, reply) { telemetry(request, type: parts[3], id: parts[4], reply) }
-        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "complete":
+        case (5, "backups") where isOurs && parts[4] == "complete":
             method("POST", request, reply) { complete(request, id: parts[3], reply) }
-        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "cancel":
+        case (5, "backups") where isOurs && parts[4] == "cancel":
             method("POST", request, reply) { cancel(request, id: parts[3], reply) }
+        case (3, "backups") where isOurs:
+            method("POST", request, reply) { register(request, reply) }
+        case (3, "health") where isOurs, (1, "health"):
+            method("GET", request, reply) { reply(healthReport()) }
         case (2, "beat") where request.path == beatPath:
             beat()
             reply(DoorResponse(status: 200, contentType: "text/plain", body: []))
@@ -152,6 +163,7 @@ struct Routes: Sendable {
         )
     }
 
+    private static let backupTelemetry = "/api/v1/telemetry/backup/"
     private static let jobIDHelp =
         "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
 
