@@ -45,17 +45,22 @@ struct AnswerReader {
             case 1 << 3:
                 id = value
             case 2 << 3:
-                guard value < 0x80, let verdict = Verdict(WireVerdict(rawValue: Int(value)) ?? .unspecified) else { return nil }
+                guard value < 0x80, let verdict = Verdict(WireVerdict(rawValue: Int(value)) ?? .unspecified)
+                else { return nil }
                 answer.verdict = verdict
             case 3 << 3:
-                guard value < 0x80, let status = JobStatus(WireJobStatus(rawValue: Int(value)) ?? .unspecified) else { return nil }
+                guard value < 0x80,
+                    let status = JobStatus(WireJobStatus(rawValue: Int(value)) ?? .unspecified)
+                else { return nil }
                 answer.jobStatus = status
             case 4 << 3:
                 answer.attempt = Int64(bitPattern: value)
             case 5 << 3:
                 answer.storedSeq = Int64(bitPattern: value)
             case 7 << 3:
-                guard value < 0x80, let command = ClientCommand(WireCommand(rawValue: Int(value)) ?? .unspecified) else { return nil }
+                guard value < 0x80,
+                    let command = ClientCommand(WireCommand(rawValue: Int(value)) ?? .unspecified)
+                else { return nil }
                 answer.command = command
             default:
                 return nil

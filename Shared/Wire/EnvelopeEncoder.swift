@@ -11,16 +11,20 @@ struct EnvelopeEncoder {
 
     private var writer: ProtobufWriter
 
-    /// The bytes of a batch for the wire.
-    static func frame(_ batch: EnvelopeBatch) throws(WireError) -> [UInt8] {
-        let count = batch.envelopes.count + batch.beats.count
-        var encoder = EnvelopeEncoder(writer: ProtobufWriter(capacity: 64 + usualByteCount * count))
+    /// Writes a batch for the wire over what is there.
+    static func encode(_ batch: EnvelopeBatch, into frame: inout [UInt8]) throws(WireError) {
+        var encoder = EnvelopeEncoder(writer: ProtobufWriter())
+        swap(&frame, &encoder.writer.bytes)
+        defer { swap(&frame, &encoder.writer.bytes) }
+        encoder.writer.bytes.removeAll(keepingCapacity: true)
+        encoder.writer.bytes.reserveCapacity(
+            64 + usualByteCount * (batch.envelopes.count + batch.beats.count)
+        )
         Frame.begin(&encoder.writer.bytes, kind: .envelopes)
         if !batch.sender.isEmpty { encoder.writer.field(1, batch.sender) }
         for envelope in batch.envelopes { try encoder.write(envelope) }
         for beat in batch.beats { encoder.writer.field(3, try serialized(WireBeat(beat))) }
         Frame.end(&encoder.writer.bytes)
-        return encoder.writer.bytes
     }
 
     private mutating func write(_ envelope: Envelope) throws(WireError) {

@@ -47,7 +47,14 @@ public struct EnvelopeBatch: Equatable, Sendable {
 
     /// The bytes for the wire.
     public func encoded() throws(WireError) -> [UInt8] {
-        try EnvelopeEncoder.frame(self)
+        var frame: [UInt8] = []
+        try encode(into: &frame)
+        return frame
+    }
+
+    /// Writes the bytes for the wire over what is there, whose memory they take.
+    public func encode(into frame: inout [UInt8]) throws(WireError) {
+        try EnvelopeEncoder.encode(self, into: &frame)
     }
 
     /// Reads a batch off the wire. One message that makes no sense does not spoil the others: see `refused`.
@@ -129,7 +136,7 @@ func serialized(_ message: some Message) throws(WireError) -> [UInt8] {
     }
 }
 
-private func decode<Body: Message>(_ bytes: [UInt8]) throws(WireError) -> Body {
+func decode<Body: Message>(_ bytes: [UInt8]) throws(WireError) -> Body {
     do {
         return try Body(serializedBytes: bytes)
     } catch {

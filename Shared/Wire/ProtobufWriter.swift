@@ -6,10 +6,6 @@ struct ProtobufWriter {
 
     var bytes: [UInt8] = []
 
-    init(capacity: Int) {
-        bytes.reserveCapacity(capacity)
-    }
-
     mutating func field(_ number: UInt64, _ varint: UInt64) {
         append(number << 3)
         append(varint)

@@ -40,14 +40,12 @@ final class DoorHandler: ChannelInboundHandler {
     /// An answer is being written, within which the next request may come and be answered.
     private var isWriting = false
     private let limits: DoorLimits
-    private let pace: Pace
-    private let loop: DoorLoop
+    private let lane: FastLane
     private let serve: FastLane.Serve
 
-    init(limits: DoorLimits, pace: Pace, loop: DoorLoop, serve: @escaping FastLane.Serve) {
+    init(limits: DoorLimits, lane: FastLane, serve: @escaping FastLane.Serve) {
         self.limits = limits
-        self.pace = pace
-        self.loop = loop
+        self.lane = lane
         self.serve = serve
     }
 
@@ -102,8 +100,7 @@ final class DoorHandler: ChannelInboundHandler {
     private func receivedEnd(_ context: ChannelHandlerContext) {
         guard case .receiving(let head, let body) = state else { return }
         state = .answering(AnswerForm(head))
-        pace.requestIsWhole()
-        loop.requestComes()
+        lane.requestIsWhole()
         let path = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
         let request = DoorRequest(method: head.method.rawValue, path: String(path), body: body)
         // The reply may come from any thread; the connection lives on its event loop.
@@ -114,18 +111,18 @@ final class DoorHandler: ChannelInboundHandler {
             // also
             // answered within it, each would take its share of the stack.
             if eventLoop.inEventLoop, !bound.value.0.isWriting {
-                bound.value.0.answer(response, bound.value.1)
+                bound.value.0.answer(response(), bound.value.1)
             } else {
-                eventLoop.execute { bound.value.0.answer(response, bound.value.1) }
+                eventLoop.execute { bound.value.0.answer(response(), bound.value.1) }
             }
         }
     }
 
     private func answer(_ response: DoorResponse, _ context: ChannelHandlerContext) {
         guard case .answering(var form) = state else { return }
-        if pace.isLast { form.keepsAlive = false }
+        if lane.isLast { form.keepsAlive = false }
         state = form.keepsAlive ? .idle : .closing
-        pace.requestIsAnswered()
+        lane.requestIsAnswered()
         write(response, form, context)
     }
 

@@ -101,14 +101,14 @@ struct DoorServer: Service {
 extension ChannelPipeline.SynchronousOperations {
     /// Adds what serves one connection.
     func addDoor(limits: DoorLimits, loop: DoorLoop, serve: @escaping FastLane.Serve) throws {
-        try addHandler(FastLane(limits: limits, pace: Pace(limits: limits), loop: loop, serve: serve))
+        try addHandler(FastLane(limits: limits, loop: loop, serve: serve))
     }
 
     /// Adds what serves a connection whose requests are not plain: all of HTTP/1.1.
-    func addHTTP(limits: DoorLimits, pace: Pace, loop: DoorLoop, serve: @escaping FastLane.Serve) throws {
+    func addHTTP(limits: DoorLimits, lane: FastLane, serve: @escaping FastLane.Serve) throws {
         // The handler answers bytes that are no HTTP itself: as a problem document, and once.
         try configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
-        try addHandler(DoorHandler(limits: limits, pace: pace, loop: loop, serve: serve))
+        try addHandler(DoorHandler(limits: limits, lane: lane, serve: serve))
     }
 }
 

@@ -25,6 +25,9 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
 
     private var state = State.listening
     private var context: ChannelHandlerContext?
+    private var pace: Pace
+    /// The door shuts down: the answer that is due is the connection's last.
+    private(set) var isLast = false
     /// What has come and is not read yet.
     private var unread = ByteBuffer()
     /// There is nothing to see in it before so many bytes are there.
@@ -34,28 +37,39 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
     /// A read is put off until the client's next request can be looked at.
     private var isReadDue = false
     private let limits: DoorLimits
-    private let pace: Pace
     private let loop: DoorLoop
     private let serve: Serve
 
-    init(limits: DoorLimits, pace: Pace, loop: DoorLoop, serve: @escaping Serve) {
+    init(limits: DoorLimits, loop: DoorLoop, serve: @escaping Serve) {
         self.limits = limits
-        self.pace = pace
+        pace = Pace(limits: limits)
         self.loop = loop
         self.serve = serve
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive { pace.begin(context) }
+        loop.watch(self)
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        pace.begin(context)
-        context.fireChannelActive()
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        loop.forget(self)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    /// Closes the connection of a client that has had its time.
+    func look(nowMilliseconds: Int64) {
+        if pace.isOver(nowMilliseconds: nowMilliseconds) { context?.close(promise: nil) }
+    }
+
+    /// A request that NIO's handlers have read is whole.
+    func requestIsWhole() {
+        pace.requestIsWhole()
+        loop.requestComes()
+    }
+
+    /// A request that NIO's handlers have read is answered.
+    func requestIsAnswered() { pace.requestIsAnswered() }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         pace.bytesCame()
@@ -109,13 +123,12 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
         unread.moveReaderIndex(forwardBy: request.byteCount)
         unreadCountMin = 1
         state = .answering
-        pace.requestIsWhole()
-        loop.requestComes()
+        requestIsWhole()
         // The reply may come from any thread; the connection lives on its event loop.
         let lane = NIOLoopBound(self, eventLoop: context.eventLoop)
         serve(DoorRequest(method: request.method, path: path, body: body)) { [loop] response in
             if lane.eventLoop.inEventLoop {
-                lane.value.answer(response)
+                lane.value.answer(response())
             } else {
                 loop.deliver(response, to: lane)
             }
@@ -125,7 +138,6 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
     /// Writes the answer to the request that waits for one, and goes on to the next.
     func answer(_ response: DoorResponse) {
         guard case .answering = state, let context else { return }
-        let isLast = pace.isLast
         state = isLast ? .closing : .listening
         pace.requestIsAnswered()
         let buffer = loop.bytes(of: response, keepsAlive: !isLast)
@@ -142,9 +154,8 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
     /// Gives the connection to NIO's HTTP handlers, with all that was not read.
     private func pass(_ context: ChannelHandlerContext) {
         state = .passing
-        self.context = nil
         do {
-            try context.pipeline.syncOperations.addHTTP(limits: limits, pace: pace, loop: loop, serve: serve)
+            try context.pipeline.syncOperations.addHTTP(limits: limits, lane: self, serve: serve)
         } catch {
             // Only where the connection ends.
             return context.close(promise: nil)
@@ -152,7 +163,7 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
         let bytes = unread
         unread = ByteBuffer()
         context.fireChannelRead(wrapInboundOut(bytes))
-        if pace.isLast { context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        if isLast { context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         if isReadDue {
             isReadDue = false
             context.read()
@@ -172,7 +183,7 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
         guard event is ChannelShouldQuiesceEvent else {
             return context.fireUserInboundEventTriggered(event)
         }
-        pace.quiesce()
+        isLast = true
         switch state {
         case .passing:
             context.fireUserInboundEventTriggered(event)

@@ -1,8 +1,7 @@
-import NIOCore
 import Threading
 
-/// Turns away clients that are slow or idle. One timer per connection, whatever the number of requests.
-final class Pace {
+/// Judges whether a client is slow or idle.
+struct Pace {
     private enum State {
         case idle(until: Int64)
         case receiving(until: Int64)
@@ -10,51 +9,33 @@ final class Pace {
     }
 
     private let limits: DoorLimits
-    private var state = State.idle(until: .max)
-    /// The door shuts down: the answer that is due is the connection's last.
-    private(set) var isLast = false
+    private var state: State
 
+    /// The connection is open.
     init(limits: DoorLimits) {
         self.limits = limits
+        state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
     }
 
-    /// The connection is open: watches it to its end.
-    func begin(_ context: ChannelHandlerContext) {
-        beIdle()
-        watch(context)
+    /// Whether the client has had its time.
+    func isOver(nowMilliseconds: Int64) -> Bool {
+        switch state {
+        case .idle(let until), .receiving(let until): nowMilliseconds >= until
+        case .answering: false
+        }
     }
 
     /// Bytes have come: the first ones of a request, if none has begun.
-    func bytesCame() {
+    mutating func bytesCame() {
         guard case .idle = state else { return }
         state = .receiving(until: MonotonicClock.nowMilliseconds + limits.requestSeconds * 1000)
     }
 
     /// The request's last byte is in: from here on the time is ours.
-    func requestIsWhole() { state = .answering }
+    mutating func requestIsWhole() { state = .answering }
 
     /// The answer is written.
-    func requestIsAnswered() { beIdle() }
-
-    /// The door shuts down.
-    func quiesce() { isLast = true }
-
-    private func beIdle() {
+    mutating func requestIsAnswered() {
         state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
-    }
-
-    private func watch(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: .seconds(1)) {
-            let (pace, context) = bound.value
-            guard context.channel.isActive else { return }
-            switch pace.state {
-            case .idle(let until), .receiving(let until):
-                if MonotonicClock.nowMilliseconds >= until { return context.close(promise: nil) }
-            case .answering:
-                break
-            }
-            pace.watch(context)
-        }
     }
 }

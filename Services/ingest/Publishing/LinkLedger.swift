@@ -8,8 +8,7 @@ struct LinkLedger {
     /// Something on its way to the writer.
     struct Ticket: Sendable {
         enum Content: Sendable {
-            /// Indirect: it is handed from queue to queue, and a message is large.
-            indirect case message(JobMessage, reply: @Sendable (Answer) -> Void)
+            case message(JobMessage, reply: @Sendable (Answer) -> Void)
             case beat(signsOff: Bool)
         }
         var content: Content
@@ -64,6 +63,7 @@ struct LinkLedger {
         let entries = window.nextBatch(countMax: Self.batchCountMax)
         guard !entries.isEmpty else { return nil }
         var batch = EnvelopeBatch(sender: runID, envelopes: [])
+        batch.envelopes.reserveCapacity(entries.count)
         for entry in entries {
             let age = UInt32(clamping: max(0, nowMilliseconds - entry.ticket.receivedMilliseconds))
             switch entry.ticket.content {

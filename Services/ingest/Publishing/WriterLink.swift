@@ -136,11 +136,16 @@ final class WriterLink: Sendable {
         var lastHeard: Int64?
         var lastProbe: Int64 = 0
         var lastJudged: Int64 = 0
+        // For their memory, from turn to turn.
+        var tickets: [LinkLedger.Ticket] = []
+        var frame: [UInt8] = []
         while true {
             wakeup.clear()
-            for ticket in inbox.withLock({ take(&$0) }) { ledger.enqueue(ticket) }
+            tickets.removeAll(keepingCapacity: true)
+            inbox.withLock { swap(&tickets, &$0) }
+            for ticket in tickets { ledger.enqueue(ticket) }
             let now = MonotonicClock.nowMilliseconds
-            let hasSent = try send(socket, &ledger, now)
+            let hasSent = try send(socket, &ledger, &frame, now)
             if try receive(socket, &ledger) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
             if lastHeard == nil || silence >= Self.probeMilliseconds,
@@ -199,8 +204,9 @@ final class WriterLink: Sendable {
             sinceMilliseconds: start
         )
         ledger.enqueue(farewell)
+        var frame: [UInt8] = []
         while ledger.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
-            _ = try send(socket, &ledger, MonotonicClock.nowMilliseconds)
+            _ = try send(socket, &ledger, &frame, MonotonicClock.nowMilliseconds)
             _ = try receive(socket, &ledger)
             if ledger.count > 0 { socket.wait(or: wakeup, milliseconds: 20) }
         }
@@ -215,11 +221,12 @@ final class WriterLink: Sendable {
     private func send(
         _ socket: borrowing DealerSocket,
         _ ledger: inout LinkLedger,
+        _ frame: inout [UInt8],
         _ now: Int64
     ) throws(BusError) -> Bool {
         var hasSent = false
         while let batch = ledger.nextBatch(nowMilliseconds: now) {
-            guard try send(socket, batch) else { break }
+            guard try send(socket, batch, &frame) else { break }
             ledger.sent(batch, nowMilliseconds: now)
             hasSent = true
         }
@@ -228,12 +235,18 @@ final class WriterLink: Sendable {
 
     /// An empty batch: a writer that lives answers it with an empty one.
     private func probe(_ socket: borrowing DealerSocket) throws(BusError) {
-        _ = try send(socket, EnvelopeBatch(sender: runID, envelopes: []))
+        var frame: [UInt8] = []
+        _ = try send(socket, EnvelopeBatch(sender: runID, envelopes: []), &frame)
     }
 
-    private func send(_ socket: borrowing DealerSocket, _ batch: EnvelopeBatch) throws(BusError) -> Bool {
+    private func send(
+        _ socket: borrowing DealerSocket,
+        _ batch: EnvelopeBatch,
+        _ frame: inout [UInt8]
+    ) throws(BusError) -> Bool {
         do {
-            return try socket.send(batch.encoded())
+            try batch.encode(into: &frame)
+            return try socket.send(frame)
         } catch let error as WireError {
             // Counts as sent: it would not encode the next time either, and is answered when its time is up.
             logger.error("a batch could not be encoded", metadata: ["error": "\(error)"])

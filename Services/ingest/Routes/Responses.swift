@@ -8,7 +8,7 @@ extension Routes {
     func response(
         to outcome: Outcome,
         _ jobID: JobID,
-        _ request: DoorRequest,
+        _ path: String,
         legacy: Bool,
         success: (_ answer: Answer, _ nowMilliseconds: Int64) -> [UInt8]
     ) -> DoorResponse {
@@ -24,13 +24,13 @@ extension Routes {
         case .created:
             return DoorResponse(status: 201, body: success(answer, now))
         case .unknownJob, .unknownDisk:
-            return document(404, "Not Found", answer, request, legacy, now)
+            return document(404, "Not Found", answer, path, legacy, now)
         case .terminal, .conflict:
-            return document(409, "Conflict", answer, request, legacy, now)
+            return document(409, "Conflict", answer, path, legacy, now)
         case .rejected:
-            return document(422, "Unprocessable Content", answer, request, legacy, now)
+            return document(422, "Unprocessable Content", answer, path, legacy, now)
         case .unavailable, .held:
-            var response = document(503, "Service Unavailable", answer, request, legacy, now)
+            var response = document(503, "Service Unavailable", answer, path, legacy, now)
             response.headers.append(("retry-after", "1"))
             return response
         }
@@ -67,11 +67,11 @@ extension Routes {
         _ status: Int,
         _ title: String,
         _ answer: Answer,
-        _ request: DoorRequest,
+        _ path: String,
         _ legacy: Bool,
         _ now: Int64
     ) -> DoorResponse {
-        let document = ProblemDocument(status: status, title: title, answer: answer, instance: request.path)
+        let document = ProblemDocument(status: status, title: title, answer: answer, instance: path)
         return DoorResponse(
             status: status,
             contentType: ProblemDocument.mediaType,

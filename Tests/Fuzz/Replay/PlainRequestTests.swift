@@ -78,21 +78,29 @@ import Testing
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
         "POST / HTTP/1.1\r\nContent-Length: 2\r\ncontent-length: 0\r\n\r\n{}",
-        "POST / HTTP/1.1\r\nContent-Length: 2, 2\r\n\r\n{}", "POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nContent-Length: 2, 2\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}",
         "POST / HTTP/1.1\r\nContent-Length: 2 \r\n\r\n{}", "POST / HTTP/1.1\r\nContent-Length:\t2\r\n\r\n{}",
         "POST / HTTP/1.1\r\nContent-Length: -2\r\n\r\n{}", "POST / HTTP/1.1\r\nContent-Length: 0x2\r\n\r\n{}",
-        "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n{}", "POST / HTTP/1.1\r\nContent-Length: 18446744073709551618\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nContent-Length: 18446744073709551618\r\n\r\n{}",
         "POST / HTTP/1.1\r\nContent-Length : 2\r\n\r\n{}", "POST / HTTP/1.1\r\n Content-Length: 2\r\n\r\n{}",
-        "POST / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "POST / HTTP/1.1\nHost: hub\n\n", "POST / HTTP/1.1\r\nX: a\n\r\n",
-        "POST / HTTP/1.1\r\nX: a\rb\r\n\r\n", "POST / HTTP/1.1\r\nX: \u{0}\r\n\r\n", "POST / HTTP/1.1\r\nX: ö\r\n\r\n",
+        "POST / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "POST / HTTP/1.1\nHost: hub\n\n",
+        "POST / HTTP/1.1\r\nX: a\n\r\n",
+        "POST / HTTP/1.1\r\nX: a\rb\r\n\r\n", "POST / HTTP/1.1\r\nX: \u{0}\r\n\r\n",
+        "POST / HTTP/1.1\r\nX: ö\r\n\r\n",
         "POST / HTTP/1.1\r\n: a\r\n\r\n", "POST / HTTP/1.1\r\nX\r\n\r\n", "POST / HTTP/1.1\r\nX(: a\r\n\r\n",
-        "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "GET / HTTP/1.1\r\nConnection: keep-alive, upgrade\r\n\r\n",
+        "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nConnection: keep-alive, upgrade\r\n\r\n",
         "GET / HTTP/1.1\r\nProxy-Connection: close\r\n\r\n", "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
         "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.2\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET /\r\n\r\n",
-        "HEAD / HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\n\r\n", "CONNECT hub:80 HTTP/1.1\r\n\r\n", "get / HTTP/1.1\r\n\r\n",
-        "GET  / HTTP/1.1\r\n\r\n", "GET /  HTTP/1.1\r\n\r\n", "GET /\u{7F} HTTP/1.1\r\n\r\n", "GET /a#b HTTP/1.1\r\n\r\n",
-        "GET http://hub/ HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "\r\nGET / HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}",
+        "HEAD / HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\n\r\n", "CONNECT hub:80 HTTP/1.1\r\n\r\n",
+        "get / HTTP/1.1\r\n\r\n",
+        "GET  / HTTP/1.1\r\n\r\n", "GET /  HTTP/1.1\r\n\r\n", "GET /\u{7F} HTTP/1.1\r\n\r\n",
+        "GET /a#b HTTP/1.1\r\n\r\n",
+        "GET http://hub/ HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "\r\nGET / HTTP/1.1\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
     ])
     func `what is not plain is left to the decoder`(text: String) {
         #expect(Self.read(text) == .other)
@@ -113,9 +121,12 @@ import Testing
 
     /// Pieces that make requests, right and wrong ones.
     private static let pieces = [
-        "POST ", "GET ", "HEAD ", "/", "/api/v1/backups", "?a=b", "%2F", " HTTP/1.1", " HTTP/1.0", "\r\n", "\r\n", "\r\n\r\n",
-        "\n", " ", "\t", ":", "Host: hub\r\n", "Content-Length: 2\r\n", "content-length:0\r\n", "Content-Length: 02\r\n",
-        "Connection: keep-alive\r\n", "Connection: close\r\n", "Transfer-Encoding: chunked\r\n", "X-A: b\r\n", "{}", "ab", "\u{0}",
+        "POST ", "GET ", "HEAD ", "/", "/api/v1/backups", "?a=b", "%2F", " HTTP/1.1", " HTTP/1.0", "\r\n",
+        "\r\n", "\r\n\r\n",
+        "\n", " ", "\t", ":", "Host: hub\r\n", "Content-Length: 2\r\n", "content-length:0\r\n",
+        "Content-Length: 02\r\n",
+        "Connection: keep-alive\r\n", "Connection: close\r\n", "Transfer-Encoding: chunked\r\n", "X-A: b\r\n",
+        "{}", "ab", "\u{0}",
     ]
 
     @Test(arguments: UInt64(0)..<64)
