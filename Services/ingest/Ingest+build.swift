@@ -29,6 +29,7 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
                 isStoring: { publisher.isStoring },
                 publish: { message, receivedMilliseconds, reply in
                     publisher.publish(message, receivedMilliseconds: receivedMilliseconds, reply: reply)
+                    publisher.send()
                 },
                 backlog: { desk.backlog(sinceMilliseconds: $0) }
             ),
@@ -55,7 +56,8 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
         limits: DoorLimits(connectionCountMax: settings.connectionCountMax),
         health: health,
         logger: runner.logger,
-        turnedAway: { desk.refuse(nil, nowMilliseconds: MonotonicClock.nowMilliseconds) }
+        turnedAway: { desk.refuse(nil, nowMilliseconds: MonotonicClock.nowMilliseconds) },
+        turnEnds: { publisher.send() }
     ) { request, reply in routes.serve(request, reply: reply) }
     let beater = Beater(address: settings.listen, path: beatPath, logger: runner.logger)
     let admin = AdminServer(

@@ -10,12 +10,21 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Checks an id. nil unless it has 1 to 64 Unicode scalars, no control characters, and no space at
     /// either end (the database compares ids without regard to trailing spaces).
     public init?(_ text: String) {
+        guard !Self.isPlain(text) else {
+            rawValue = text
+            return
+        }
         let scalars = text.unicodeScalars
         guard let first = scalars.first, let last = scalars.last, scalars.count <= Self.scalarCountMax,
             !first.properties.isWhitespace, !last.properties.isWhitespace,
             !scalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
         else { return nil }
         rawValue = text
+    }
+
+    /// Whether an id is nothing but visible ASCII characters, as nearly all are; a look at each byte tells it.
+    private static func isPlain(_ text: String) -> Bool {
+        (1...scalarCountMax).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
     /// Same id: the same bytes, whatever Unicode holds to be equivalent.

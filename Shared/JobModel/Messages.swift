@@ -205,8 +205,8 @@ public enum ColumnValue: Equatable, Sendable {
     case integer(Int64)
 }
 
-/// Anything that can change a job.
-public enum JobMessage: Equatable, Sendable {
+/// Anything that can change a job. Indirect: it goes from queue to queue, and is large.
+public indirect enum JobMessage: Equatable, Sendable {
     case report(Report)
     case completion(DiskCompletion)
     case registration(Registration)

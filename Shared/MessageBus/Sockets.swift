@@ -126,6 +126,11 @@ public struct DealerSocket: ~Copyable {
     public borrowing func wait(or wakeup: Wakeup, milliseconds: Int) {
         poll(handle, wakeup, milliseconds)
     }
+
+    /// Sleeps until a message comes or the time is up.
+    public borrowing func wait(milliseconds: Int) {
+        poll(handle, nil, milliseconds)
+    }
 }
 
 /// The answering side: each message comes with the address of its sender, for the answer.
@@ -184,11 +189,16 @@ public struct RouterSocket: ~Copyable {
     }
 }
 
-private func poll(_ handle: borrowing SocketHandle, _ wakeup: Wakeup, _ milliseconds: Int) {
+private func poll(_ handle: borrowing SocketHandle, _ wakeup: Wakeup?, _ milliseconds: Int) {
     var items = unsafe [
         zmq_pollitem_t(socket: handle.raw, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0),
-        zmq_pollitem_t(socket: nil, fd: wakeup.fileDescriptor, events: Int16(ZMQ_POLLIN), revents: 0),
+        zmq_pollitem_t(
+            socket: nil,
+            fd: wakeup?.fileDescriptor ?? -1,
+            events: Int16(ZMQ_POLLIN),
+            revents: 0
+        ),
     ]
     // An error here can only be a signal in between; the caller looks for work either way.
-    _ = unsafe zmq_poll(&items, 2, milliseconds)
+    _ = unsafe zmq_poll(&items, wakeup == nil ? 1 : 2, milliseconds)
 }

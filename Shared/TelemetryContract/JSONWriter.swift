@@ -13,8 +13,8 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "{"))
     }
 
-    /// Ends the object.
-    consuming func finished() -> [UInt8] {
+    /// Ends the object. Not consuming: of a writer that is given away the bytes would be copied first.
+    mutating func finished() -> [UInt8] {
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
@@ -35,7 +35,7 @@ struct JSONWriter {
     mutating func member(_ name: String, atMilliseconds milliseconds: Int64) {
         key(name)
         bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: RFC3339.bytes(milliseconds: milliseconds))
+        RFC3339.append(milliseconds: milliseconds, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -66,15 +66,31 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "]"))
     }
 
+    /// Writes a name; ours need no escapes.
     private mutating func key(_ name: String) {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true
-        string(name)
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: name.utf8)
+        bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
     }
 
     private mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
+        if text.utf8.contains(where: Self.isSpecial) {
+            escaped(text)
+        } else {
+            bytes.append(contentsOf: text.utf8)
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func escaped(_ text: String) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -89,6 +105,5 @@ struct JSONWriter {
                 bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

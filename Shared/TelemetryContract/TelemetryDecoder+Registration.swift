@@ -72,7 +72,7 @@ extension TelemetryDecoder {
             disks.append(disk)
         }
         if count == 0 { fields.refuse(field, "is empty") }
-        if !fits(disks.map { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
+        if !fits(disks, { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
         return disks
     }
 

@@ -70,9 +70,11 @@ extension TelemetryDecoder {
             if disks.contains(where: { $0.index == disk.index }) {
                 fields.refuse(DiskReportField.index, "is \(disk.index) as in an earlier entry")
             }
+            // Most jobs have no more, so that the array is made once.
+            if disks.isEmpty { disks.reserveCapacity(4) }
             disks.append(disk)
         }
-        if !fits(disks.map(\.bytes)) || !fits(disks.map { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
+        if !fits(disks, \.bytes) || !fits(disks, { $0.total ?? 0 }) { fields.refuse(field, tooLarge) }
         return disks
     }
 
@@ -80,10 +82,10 @@ extension TelemetryDecoder {
     static let tooLarge = "adds up to 2^63 bytes or more"
 
     /// Whether the job's number, the sum over its disks, fits.
-    static func fits(_ numbers: [Int64]) -> Bool {
+    static func fits<Disk>(_ disks: [Disk], _ number: (Disk) -> Int64) -> Bool {
         var sum: Int64 = 0
-        for number in numbers {
-            let (next, overflow) = sum.addingReportingOverflow(number)
+        for disk in disks {
+            let (next, overflow) = sum.addingReportingOverflow(number(disk))
             if overflow { return false }
             sum = next
         }

@@ -6,17 +6,17 @@ public enum RFC3339 {
     ///   inside, since RFC 3339 has four digits for the year.
     /// - Returns: 20 characters.
     public static func text(milliseconds: Int64) -> String {
-        String(decoding: bytes(milliseconds: milliseconds), as: UTF8.self)
+        var bytes: [UInt8] = []
+        append(milliseconds: milliseconds, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The text of `text(milliseconds:)` as ASCII.
-    static func bytes(milliseconds: Int64) -> [UInt8] {
+    /// Writes the text of `text(milliseconds:)` as ASCII.
+    static func append(milliseconds: Int64, to text: inout [UInt8]) {
         let seconds = min(max(Calendar.floorDivide(milliseconds, by: 1000), secondsMin), secondsMax)
         let day = Calendar.floorDivide(seconds, by: Calendar.secondsPerDay)
         let second = seconds - day * Calendar.secondsPerDay
         let date = Calendar.date(ofDay: day)
-        var text: [UInt8] = []
-        text.reserveCapacity(20)
         appendDigits(date.year, count: 4, to: &text)
         text.append(UInt8(ascii: "-"))
         appendDigits(date.month, count: 2, to: &text)
@@ -29,7 +29,6 @@ public enum RFC3339 {
         text.append(UInt8(ascii: ":"))
         appendDigits(second % 60, count: 2, to: &text)
         text.append(UInt8(ascii: "Z"))
-        return text
     }
 
     /// The milliseconds since 1970 UTC that a text stands for, digits beyond them cut off; nil unless it is

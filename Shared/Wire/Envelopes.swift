@@ -47,11 +47,14 @@ public struct EnvelopeBatch: Equatable, Sendable {
 
     /// The bytes for the wire.
     public func encoded() throws(WireError) -> [UInt8] {
-        var batch = WireEnvelopes()
-        batch.sender = .init(sender)
-        batch.envelopes = envelopes.map { WireEnvelope($0) }
-        batch.beats = beats.map { WireBeat($0) }
-        return try Frame.wrap(encode(batch), kind: .envelopes)
+        var frame: [UInt8] = []
+        try encode(into: &frame)
+        return frame
+    }
+
+    /// Writes the bytes for the wire over what is there, whose memory they take.
+    public func encode(into frame: inout [UInt8]) throws(WireError) {
+        try EnvelopeEncoder.encode(self, into: &frame)
     }
 
     /// Reads a batch off the wire. One message that makes no sense does not spoil the others: see `refused`.
@@ -110,17 +113,22 @@ public struct AnswerBatch: Equatable, Sendable {
     public func encoded() throws(WireError) -> [UInt8] {
         var batch = WireAnswers()
         batch.answers = answers.map { WireAnswer($0) }
-        return try Frame.wrap(encode(batch), kind: .answers)
+        return try Frame.wrap(serialized(batch), kind: .answers)
     }
 
     /// Reads a batch off the wire. An answer with a verdict that this build does not know reads as unavailable.
     public init(decoding frame: [UInt8]) throws(WireError) {
-        let batch: WireAnswers = try decode(Frame.unwrap(frame, kind: .answers))
+        let body = try Frame.body(of: frame, kind: .answers)
+        if let plain = AnswerReader.answers(frame, in: body) {
+            answers = plain
+            return
+        }
+        let batch: WireAnswers = try decode(Array(frame[body]))
         answers = batch.answers.map { AnswerEnvelope(messageID: $0.messageID, answer: Answer($0)) }
     }
 }
 
-private func encode(_ message: some Message) throws(WireError) -> [UInt8] {
+func serialized(_ message: some Message) throws(WireError) -> [UInt8] {
     do {
         return try message.serializedBytes()
     } catch {
@@ -128,7 +136,7 @@ private func encode(_ message: some Message) throws(WireError) -> [UInt8] {
     }
 }
 
-private func decode<Body: Message>(_ bytes: [UInt8]) throws(WireError) -> Body {
+func decode<Body: Message>(_ bytes: [UInt8]) throws(WireError) -> Body {
     do {
         return try Body(serializedBytes: bytes)
     } catch {

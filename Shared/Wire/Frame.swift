@@ -50,18 +50,32 @@ enum Frame {
     static func wrap(_ body: [UInt8], kind: Kind) -> [UInt8] {
         var frame: [UInt8] = []
         frame.reserveCapacity(headerByteCount + body.count)
-        frame += magic
-        frame.append(version)
-        frame.append(kind.rawValue)
-        let length = UInt32(body.count)
-        for shift in stride(from: 0, to: 32, by: 8) {
-            frame.append(UInt8(truncatingIfNeeded: length >> shift))
-        }
+        begin(&frame, kind: kind)
         frame += body
+        end(&frame)
         return frame
     }
 
+    /// Writes the header of a frame whose body comes next.
+    static func begin(_ frame: inout [UInt8], kind: Kind) {
+        frame += magic
+        frame.append(version)
+        frame.append(kind.rawValue)
+        for _ in 0..<4 { frame.append(0) }
+    }
+
+    /// The body is whole: its length goes into the header.
+    static func end(_ frame: inout [UInt8]) {
+        let length = UInt32(frame.count - headerByteCount)
+        for place in 0..<4 { frame[4 + place] = UInt8(truncatingIfNeeded: length >> (8 * place)) }
+    }
+
     static func unwrap(_ frame: [UInt8], kind: Kind) throws(WireError) -> [UInt8] {
+        Array(frame[try body(of: frame, kind: kind)])
+    }
+
+    /// Where the body lies in a frame.
+    static func body(of frame: [UInt8], kind: Kind) throws(WireError) -> Range<Int> {
         guard frame.count >= headerByteCount else { throw WireError(code: .truncated) }
         guard frame[0] == magic[0], frame[1] == magic[1] else { throw WireError(code: .foreign) }
         guard frame[2] >= 1, frame[2] <= version else { throw WireError(code: .version(frame[2])) }
@@ -69,6 +83,6 @@ enum Frame {
         var length = 0
         for place in 0..<4 { length |= Int(frame[4 + place]) << (8 * place) }
         guard frame.count == headerByteCount + length else { throw WireError(code: .truncated) }
-        return Array(frame[headerByteCount...])
+        return headerByteCount..<frame.count
     }
 }

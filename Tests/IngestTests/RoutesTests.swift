@@ -21,7 +21,7 @@ import Testing
             reply(.answered(answer))
         }
         routes.serve(DoorRequest(method: method, path: path, body: Array(body.utf8))) { reply in
-            response.withLock { $0 = reply }
+            response.withLock { $0 = reply() }
         }
         return (try #require(response.withLock { $0 }), published.withLock { $0 })
     }

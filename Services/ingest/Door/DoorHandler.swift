@@ -2,11 +2,11 @@ import NIOCore
 import NIOHTTP1
 import TelemetryContract
 
-/// One connection's requests, one after the other: collects a request, hands it on, writes the answer.
+/// One connection's requests, one after the other, as NIO's HTTP handlers read them: collects a request, hands it on,
+/// writes the answer.
 final class DoorHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
-    typealias Serve = @Sendable (DoorRequest, @escaping DoorReply) -> Void
 
     private enum State {
         case idle
@@ -40,12 +40,12 @@ final class DoorHandler: ChannelInboundHandler {
     /// An answer is being written, within which the next request may come and be answered.
     private var isWriting = false
     private let limits: DoorLimits
-    private let pace: Pace
-    private let serve: Serve
+    private let lane: FastLane
+    private let serve: FastLane.Serve
 
-    init(limits: DoorLimits, pace: Pace, serve: @escaping Serve) {
+    init(limits: DoorLimits, lane: FastLane, serve: @escaping FastLane.Serve) {
         self.limits = limits
-        self.pace = pace
+        self.lane = lane
         self.serve = serve
     }
 
@@ -100,7 +100,7 @@ final class DoorHandler: ChannelInboundHandler {
     private func receivedEnd(_ context: ChannelHandlerContext) {
         guard case .receiving(let head, let body) = state else { return }
         state = .answering(AnswerForm(head))
-        pace.requestIsWhole()
+        lane.requestIsWhole()
         let path = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
         let request = DoorRequest(method: head.method.rawValue, path: String(path), body: body)
         // The reply may come from any thread; the connection lives on its event loop.
@@ -111,18 +111,18 @@ final class DoorHandler: ChannelInboundHandler {
             // also
             // answered within it, each would take its share of the stack.
             if eventLoop.inEventLoop, !bound.value.0.isWriting {
-                bound.value.0.answer(response, bound.value.1)
+                bound.value.0.answer(response(), bound.value.1)
             } else {
-                eventLoop.execute { bound.value.0.answer(response, bound.value.1) }
+                eventLoop.execute { bound.value.0.answer(response(), bound.value.1) }
             }
         }
     }
 
     private func answer(_ response: DoorResponse, _ context: ChannelHandlerContext) {
         guard case .answering(var form) = state else { return }
-        if pace.isLast { form.keepsAlive = false }
+        if lane.isLast { form.keepsAlive = false }
         state = form.keepsAlive ? .idle : .closing
-        pace.requestIsAnswered()
+        lane.requestIsAnswered()
         write(response, form, context)
     }
 

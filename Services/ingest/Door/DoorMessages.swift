@@ -25,8 +25,8 @@ struct DoorResponse: Sendable, Equatable {
     }
 }
 
-/// Called once per request, from any thread.
-typealias DoorReply = @Sendable (DoorResponse) -> Void
+/// Called once per request, from any thread; the response is made where the connection lives.
+typealias DoorReply = @Sendable (@escaping @Sendable () -> DoorResponse) -> Void
 
 /// The door's bounds: whoever exceeds one is told so, or turned away.
 struct DoorLimits: Sendable {

@@ -14,21 +14,32 @@ struct DoorServer: Service {
     private let health: Health
     private let logger: Logger
     private let turnedAway: @Sendable () -> Void
-    private let serve: DoorHandler.Serve
+    private let turnEnds: @Sendable () -> Void
+    private let serve: FastLane.Serve
 
+    /// - Parameters:
+    ///   - address: where to listen.
+    ///   - limits: the door's bounds.
+    ///   - health: the ingest's health.
+    ///   - logger: the ingest's logger.
+    ///   - turnedAway: called for each client that there is no room for.
+    ///   - turnEnds: called when the requests that had come together have been served.
+    ///   - serve: serves one request; what it hands on may wait for `turnEnds`.
     init(
         address: (host: String, port: Int),
         limits: DoorLimits,
         health: Health,
         logger: Logger,
         turnedAway: @escaping @Sendable () -> Void,
-        serve: @escaping DoorHandler.Serve
+        turnEnds: @escaping @Sendable () -> Void,
+        serve: @escaping FastLane.Serve
     ) {
         self.address = address
         self.limits = limits
         self.health = health
         self.logger = logger
         self.turnedAway = turnedAway
+        self.turnEnds = turnEnds
         self.serve = serve
     }
 
@@ -36,7 +47,12 @@ struct DoorServer: Service {
         // The process's own event loops: replies that come after the door has closed still find their loop.
         let group = MultiThreadedEventLoopGroup.singleton
         let open = OpenConnections(countMax: limits.connectionCountMax, turnedAway: turnedAway)
-        let (limits, serve) = (limits, serve)
+        let (limits, serve, turnEnds) = (limits, serve, turnEnds)
+        let loops = Dictionary(
+            uniqueKeysWithValues: group.makeIterator().map { eventLoop in
+                (ObjectIdentifier(eventLoop), DoorLoop(eventLoop, turnEnds: turnEnds))
+            }
+        )
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -45,8 +61,10 @@ struct DoorServer: Service {
                 guard open.enter(channel) else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
                 }
-                return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addDoor(limits: limits, serve: serve)
+                let eventLoop = channel.eventLoop
+                let loop = loops[ObjectIdentifier(eventLoop)] ?? DoorLoop(eventLoop, turnEnds: turnEnds)
+                return eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addDoor(limits: limits, loop: loop, serve: serve)
                 }
             }
         let channel: any Channel
@@ -81,13 +99,16 @@ struct DoorServer: Service {
 }
 
 extension ChannelPipeline.SynchronousOperations {
-    /// Adds what serves one connection: pace, HTTP, and one request after the other.
-    func addDoor(limits: DoorLimits, serve: @escaping DoorHandler.Serve) throws {
-        let pace = Pace(limits: limits, eventLoop: eventLoop)
-        try addHandler(pace)
+    /// Adds what serves one connection.
+    func addDoor(limits: DoorLimits, loop: DoorLoop, serve: @escaping FastLane.Serve) throws {
+        try addHandler(FastLane(limits: limits, loop: loop, serve: serve))
+    }
+
+    /// Adds what serves a connection whose requests are not plain: all of HTTP/1.1.
+    func addHTTP(limits: DoorLimits, lane: FastLane, serve: @escaping FastLane.Serve) throws {
         // The handler answers bytes that are no HTTP itself: as a problem document, and once.
         try configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
-        try addHandler(DoorHandler(limits: limits, pace: pace, serve: serve))
+        try addHandler(DoorHandler(limits: limits, lane: lane, serve: serve))
     }
 }
 

@@ -1,12 +1,7 @@
-import NIOCore
 import Threading
 
-/// Turns away clients that are slow or idle: in front of the HTTP decoder, where the first byte of a request
-/// shows. One timer per connection, whatever the number of requests.
-final class Pace: ChannelInboundHandler, Sendable {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
+/// Judges whether a client is slow or idle.
+struct Pace {
     private enum State {
         case idle(until: Int64)
         case receiving(until: Int64)
@@ -14,60 +9,33 @@ final class Pace: ChannelInboundHandler, Sendable {
     }
 
     private let limits: DoorLimits
-    private let state: NIOLoopBoundBox<State>
-    private let shutsDown: NIOLoopBoundBox<Bool>
+    private var state: State
 
-    init(limits: DoorLimits, eventLoop: any EventLoop) {
+    /// The connection is open.
+    init(limits: DoorLimits) {
         self.limits = limits
-        state = NIOLoopBoundBox(.idle(until: 0), eventLoop: eventLoop)
-        shutsDown = NIOLoopBoundBox(false, eventLoop: eventLoop)
+        state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        beIdle()
-        watch(context)
-        context.fireChannelActive()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .idle = state.value {
-            state.value = .receiving(until: MonotonicClock.nowMilliseconds + limits.requestSeconds * 1000)
+    /// Whether the client has had its time.
+    func isOver(nowMilliseconds: Int64) -> Bool {
+        switch state {
+        case .idle(let until), .receiving(let until): nowMilliseconds >= until
+        case .answering: false
         }
-        context.fireChannelRead(data)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { shutsDown.value = true }
-        context.fireUserInboundEventTriggered(event)
+    /// Bytes have come: the first ones of a request, if none has begun.
+    mutating func bytesCame() {
+        guard case .idle = state else { return }
+        state = .receiving(until: MonotonicClock.nowMilliseconds + limits.requestSeconds * 1000)
     }
-
-    /// The door shuts down: the answer that is due is the connection's last. NIO's pipeline handler, which
-    /// closes
-    /// the connection after it, keeps the event from the handlers behind.
-    var isLast: Bool { shutsDown.value }
 
     /// The request's last byte is in: from here on the time is ours.
-    func requestIsWhole() { state.value = .answering }
+    mutating func requestIsWhole() { state = .answering }
 
     /// The answer is written.
-    func requestIsAnswered() { beIdle() }
-
-    private func beIdle() {
-        state.value = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
-    }
-
-    private func watch(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: .seconds(1)) { [self] in
-            let context = bound.value
-            guard context.channel.isActive else { return }
-            switch state.value {
-            case .idle(let until), .receiving(let until):
-                if MonotonicClock.nowMilliseconds >= until { return context.close(promise: nil) }
-            case .answering:
-                break
-            }
-            watch(context)
-        }
+    mutating func requestIsAnswered() {
+        state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
     }
 }

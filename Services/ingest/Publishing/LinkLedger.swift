@@ -63,6 +63,7 @@ struct LinkLedger {
         let entries = window.nextBatch(countMax: Self.batchCountMax)
         guard !entries.isEmpty else { return nil }
         var batch = EnvelopeBatch(sender: runID, envelopes: [])
+        batch.envelopes.reserveCapacity(entries.count)
         for entry in entries {
             let age = UInt32(clamping: max(0, nowMilliseconds - entry.ticket.receivedMilliseconds))
             switch entry.ticket.content {

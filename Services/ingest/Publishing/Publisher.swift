@@ -8,6 +8,7 @@ import Threading
 /// Chooses a writer for each message, and beats through all of them.
 final class Publisher: Sendable {
     private let links: [WriterLink]
+    private let states: [LinkStatus]
     private let desk: PublisherDesk
     private let isStopping = Atomic<Bool>(false)
 
@@ -40,9 +41,10 @@ final class Publisher: Sendable {
                 logger: logger
             )
         }
+        states = links.map(\.state)
     }
 
-    /// Sends one message to a writer. The reply comes once, from any thread.
+    /// Takes in one message for a writer, which goes out with the next `send`. The reply comes once, from any thread.
     ///
     /// - Parameters:
     ///   - message: the message.
@@ -59,7 +61,7 @@ final class Publisher: Sendable {
         let now = MonotonicClock.nowMilliseconds
         guard let link = link(for: message.jobID, now) else {
             desk.refuse(message.jobID, nowMilliseconds: now)
-            let details = links.map(\.state.detail).filter { !$0.isEmpty }.joined(separator: " ")
+            let details = states.map(\.detail).filter { !$0.isEmpty }.joined(separator: " ")
             let why = details.isEmpty ? "No writer answers." : details
             return reply(Answer(.unavailable, detail: "\(why) Try again."))
         }
@@ -67,16 +69,22 @@ final class Publisher: Sendable {
         link.publish(message, receivedMilliseconds: receivedMilliseconds ?? now, reply: reply)
     }
 
-    /// Sends a sign of life to all writers, behind what was published before.
+    /// Takes in a sign of life for all writers, behind what was published before.
     func beat() {
         let now = MonotonicClock.nowMilliseconds
         for link in links { link.beat(receivedMilliseconds: now) }
     }
 
+    /// Sends what was published: once for all that came together, since each message that is sent alone wakes a chain of
+    /// threads.
+    func send() {
+        for link in links { link.send() }
+    }
+
     /// Whether some writer stores what it is told.
     var isStoring: Bool {
         let now = MonotonicClock.nowMilliseconds
-        return links.contains { $0.state.isStoring(nowMilliseconds: now) }
+        return states.contains { $0.isStoring(nowMilliseconds: now) }
     }
 
     /// The links as services: each ends once all that waits in it is answered.
@@ -86,7 +94,7 @@ final class Publisher: Sendable {
     }
 
     private func link(for job: JobID, _ now: Int64) -> WriterLink? {
-        WriterChoice.index(for: job, among: links.map(\.state), nowMilliseconds: now).map { links[$0] }
+        WriterChoice.index(for: job, among: states, nowMilliseconds: now).map { links[$0] }
     }
 }
 

@@ -5,17 +5,27 @@ import JobModel
 enum WriterChoice {
     /// The writer for a job's messages, by its place. nil: it is known that none can store anything now.
     static func index(for job: JobID, among links: [LinkStatus], nowMilliseconds: Int64) -> Int? {
-        let storing = links.indices.filter { links[$0].isStoring(nowMilliseconds: nowMilliseconds) }
-        if let index = chosen(storing, links, job) { return index }
         // A writer that never stored a beat may be one that knows none, or is just about to start.
-        let unknown = links.indices.filter { !links[$0].hasStored }
-        return chosen(unknown.filter { links[$0].isHeard }, links, job) ?? chosen(unknown, links, job)
+        chosen(among: links, job) { $0.isStoring(nowMilliseconds: nowMilliseconds) }
+            ?? chosen(among: links, job) { !$0.hasStored && $0.isHeard }
+            ?? chosen(among: links, job) { !$0.hasStored }
     }
 
     /// Rendezvous hashing: when one writer goes, only its own jobs move.
-    private static func chosen(_ indices: [Int], _ links: [LinkStatus], _ job: JobID) -> Int? {
-        guard indices.count > 1 else { return indices.first }
-        return indices.max { weight(links[$0].endpoint, job) < weight(links[$1].endpoint, job) }
+    private static func chosen(
+        among links: [LinkStatus],
+        _ job: JobID,
+        _ isFit: (LinkStatus) -> Bool
+    ) -> Int? {
+        var best: Int?
+        for index in links.indices where isFit(links[index]) {
+            guard let rival = best else {
+                best = index
+                continue
+            }
+            if weight(links[rival].endpoint, job) <= weight(links[index].endpoint, job) { best = index }
+        }
+        return best
     }
 
     private static func weight(_ endpoint: String, _ job: JobID) -> UInt64 {

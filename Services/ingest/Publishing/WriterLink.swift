@@ -16,6 +16,8 @@ final class WriterLink: Sendable {
     private static let judgeMilliseconds: Int64 = 50
     /// Milliseconds between tries where no socket can be made.
     private static let failurePauseMilliseconds = 200
+    /// Milliseconds after a message within which no other goes out: what comes meanwhile goes together.
+    private static let restMilliseconds: Int64 = 1
     /// Milliseconds that a last beat is waited for.
     private static let farewellMilliseconds: Int64 = 500
 
@@ -27,6 +29,10 @@ final class WriterLink: Sendable {
     private let desk: PublisherDesk
     private let logger: Logger
     private let inbox = Mutex<[LinkLedger.Ticket]>([])
+    /// There may be something in the inbox that the thread was not woken for.
+    private let isFilled = Atomic<Bool>(false)
+    /// The thread will look into the inbox by itself, and soon.
+    private let isResting = Atomic<Bool>(false)
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let hasBeaten = Atomic<Bool>(false)
@@ -54,7 +60,7 @@ final class WriterLink: Sendable {
     /// What is known of the writer.
     var state: LinkStatus { status }
 
-    /// Sends one message. The reply comes once, from any thread.
+    /// Takes one message in, which goes out after `send` at the latest. The reply comes once, from any thread.
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64,
@@ -63,10 +69,16 @@ final class WriterLink: Sendable {
         put(.message(message, reply: reply), receivedMilliseconds)
     }
 
-    /// Sends a sign of life behind what was published before.
+    /// Takes a sign of life in, behind what was published before.
     func beat(receivedMilliseconds: Int64) {
         hasBeaten.store(true, ordering: .relaxed)
         put(.beat(signsOff: false), receivedMilliseconds)
+    }
+
+    /// Sends what was taken in.
+    func send() {
+        guard isFilled.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        if !isResting.load(ordering: .acquiring) { wakeup.signal() }
     }
 
     /// The link as a service: its thread ends once all that waits is answered.
@@ -85,11 +97,8 @@ final class WriterLink: Sendable {
             receivedMilliseconds: receivedMilliseconds,
             sinceMilliseconds: MonotonicClock.nowMilliseconds
         )
-        let isFirst = inbox.withLock { inbox in
-            inbox.append(ticket)
-            return inbox.count == 1
-        }
-        if isFirst { wakeup.signal() }
+        inbox.withLock { $0.append(ticket) }
+        isFilled.store(true, ordering: .releasing)
     }
 
     private func run() {
@@ -129,11 +138,16 @@ final class WriterLink: Sendable {
         var lastHeard: Int64?
         var lastProbe: Int64 = 0
         var lastJudged: Int64 = 0
+        // For their memory, from turn to turn.
+        var tickets: [LinkLedger.Ticket] = []
+        var frame: [UInt8] = []
         while true {
             wakeup.clear()
-            for ticket in inbox.withLock({ take(&$0) }) { ledger.enqueue(ticket) }
+            tickets.removeAll(keepingCapacity: true)
+            inbox.withLock { swap(&tickets, &$0) }
+            for ticket in tickets { ledger.enqueue(ticket) }
             let now = MonotonicClock.nowMilliseconds
-            try send(socket, &ledger, now)
+            let hasSent = try send(socket, &ledger, &frame, now)
             if try receive(socket, &ledger) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
             if lastHeard == nil || silence >= Self.probeMilliseconds,
@@ -155,8 +169,31 @@ final class WriterLink: Sendable {
                 let isSilenceMeant = hasBeaten.load(ordering: .relaxed) && !desk.hasBacklog
                 return isSilenceMeant ? try signOff(socket, &ledger) : ()
             }
-            socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
+            if hasSent {
+                if try rest(socket, &ledger) { lastHeard = MonotonicClock.nowMilliseconds }
+            } else {
+                socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
+            }
         }
+    }
+
+    /// Takes nothing but answers for a moment. Each message that goes out wakes a chain of threads as far as the database,
+    /// which costs more than all that is in a small one; a message that comes after a pause does not wait.
+    ///
+    /// - Returns: whether an answer came.
+    private func rest(
+        _ socket: borrowing DealerSocket,
+        _ ledger: inout LinkLedger
+    ) throws(BusError) -> Bool {
+        isResting.store(true, ordering: .releasing)
+        defer { isResting.store(false, ordering: .releasing) }
+        let end = MonotonicClock.nowMilliseconds + Self.restMilliseconds
+        var isHeard = false
+        repeat {
+            socket.wait(milliseconds: Int(Self.restMilliseconds))
+            if try receive(socket, &ledger) { isHeard = true }
+        } while MonotonicClock.nowMilliseconds < end
+        return isHeard
     }
 
     /// Tells the writer that the silence from here on is meant.
@@ -171,8 +208,9 @@ final class WriterLink: Sendable {
             sinceMilliseconds: start
         )
         ledger.enqueue(farewell)
+        var frame: [UInt8] = []
         while ledger.count > 0, MonotonicClock.nowMilliseconds - start < Self.farewellMilliseconds {
-            try send(socket, &ledger, MonotonicClock.nowMilliseconds)
+            _ = try send(socket, &ledger, &frame, MonotonicClock.nowMilliseconds)
             _ = try receive(socket, &ledger)
             if ledger.count > 0 { socket.wait(or: wakeup, milliseconds: 20) }
         }
@@ -187,22 +225,32 @@ final class WriterLink: Sendable {
     private func send(
         _ socket: borrowing DealerSocket,
         _ ledger: inout LinkLedger,
+        _ frame: inout [UInt8],
         _ now: Int64
-    ) throws(BusError) {
+    ) throws(BusError) -> Bool {
+        var hasSent = false
         while let batch = ledger.nextBatch(nowMilliseconds: now) {
-            guard try send(socket, batch) else { return }
+            guard try send(socket, batch, &frame) else { break }
             ledger.sent(batch, nowMilliseconds: now)
+            hasSent = true
         }
+        return hasSent
     }
 
     /// An empty batch: a writer that lives answers it with an empty one.
     private func probe(_ socket: borrowing DealerSocket) throws(BusError) {
-        _ = try send(socket, EnvelopeBatch(sender: runID, envelopes: []))
+        var frame: [UInt8] = []
+        _ = try send(socket, EnvelopeBatch(sender: runID, envelopes: []), &frame)
     }
 
-    private func send(_ socket: borrowing DealerSocket, _ batch: EnvelopeBatch) throws(BusError) -> Bool {
+    private func send(
+        _ socket: borrowing DealerSocket,
+        _ batch: EnvelopeBatch,
+        _ frame: inout [UInt8]
+    ) throws(BusError) -> Bool {
         do {
-            return try socket.send(batch.encoded())
+            try batch.encode(into: &frame)
+            return try socket.send(frame)
         } catch let error as WireError {
             // Counts as sent: it would not encode the next time either, and is answered when its time is up.
             logger.error("a batch could not be encoded", metadata: ["error": "\(error)"])

@@ -8,29 +8,29 @@ extension Routes {
     func response(
         to outcome: Outcome,
         _ jobID: JobID,
-        _ request: DoorRequest,
+        _ path: String,
         legacy: Bool,
         success: (_ answer: Answer, _ nowMilliseconds: Int64) -> [UInt8]
     ) -> DoorResponse {
         let now = WallClock.nowMilliseconds
         guard case .answered(let answer) = outcome else {
-            count("kept")
+            counters.kept.increment()
             return DoorResponse(status: 202, body: ContractJSON.accepted(jobID: jobID, nowMilliseconds: now))
         }
-        count(answer.verdict.rawValue)
+        counters[answer.verdict].increment()
         switch answer.verdict {
         case .applied, .repeated, .superseded:
             return DoorResponse(status: 200, body: success(answer, now))
         case .created:
             return DoorResponse(status: 201, body: success(answer, now))
         case .unknownJob, .unknownDisk:
-            return document(404, "Not Found", answer, request, legacy, now)
+            return document(404, "Not Found", answer, path, legacy, now)
         case .terminal, .conflict:
-            return document(409, "Conflict", answer, request, legacy, now)
+            return document(409, "Conflict", answer, path, legacy, now)
         case .rejected:
-            return document(422, "Unprocessable Content", answer, request, legacy, now)
+            return document(422, "Unprocessable Content", answer, path, legacy, now)
         case .unavailable, .held:
-            var response = document(503, "Service Unavailable", answer, request, legacy, now)
+            var response = document(503, "Service Unavailable", answer, path, legacy, now)
             response.headers.append(("retry-after", "1"))
             return response
         }
@@ -38,7 +38,7 @@ extension Routes {
 
     /// The response to a body that the contract refuses.
     func refusal(_ error: ContractError, _ request: DoorRequest, legacy: Bool) -> DoorResponse {
-        count("refused")
+        counters.refused.increment()
         let document = ProblemDocument(error, instance: request.path)
         return DoorResponse(
             status: document.status,
@@ -67,20 +67,34 @@ extension Routes {
         _ status: Int,
         _ title: String,
         _ answer: Answer,
-        _ request: DoorRequest,
+        _ path: String,
         _ legacy: Bool,
         _ now: Int64
     ) -> DoorResponse {
-        let document = ProblemDocument(status: status, title: title, answer: answer, instance: request.path)
+        let document = ProblemDocument(status: status, title: title, answer: answer, instance: path)
         return DoorResponse(
             status: status,
             contentType: ProblemDocument.mediaType,
             body: document.json(legacyMilliseconds: legacy ? now : nil)
         )
     }
+}
 
-    private func count(_ verdict: String) {
-        Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)]).increment()
+/// How many messages got which answer. The metrics are looked up once: by their names that costs more than to serve a
+/// request.
+struct MessageCounters: Sendable {
+    /// Messages that are on this machine's disk.
+    let kept = counter("kept")
+    /// Bodies that the contract refuses.
+    let refused = counter("refused")
+    private let answered: [Verdict: Counter] = Dictionary(
+        uniqueKeysWithValues: Verdict.allCases.map { ($0, counter($0.rawValue)) }
+    )
+
+    subscript(verdict: Verdict) -> Counter { answered[verdict] ?? refused }
+
+    private static func counter(_ verdict: String) -> Counter {
+        Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)])
     }
 }
 

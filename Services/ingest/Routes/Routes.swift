@@ -13,6 +13,7 @@ struct Routes: Sendable {
     /// Where the ingest's own beats come in.
     private let beatPath: String
     private let beat: @Sendable () -> Void
+    let counters = MessageCounters()
 
     init(
         health: Health,
@@ -28,25 +29,35 @@ struct Routes: Sendable {
 
     /// Serves one request; the reply comes once, now or when a writer has answered.
     func serve(_ request: DoorRequest, reply: @escaping DoorReply) {
-        let parts = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
-            String.init
-        )
-        switch (parts.count, parts.first) {
-        case (3, "api") where parts[1...] == ["v1", "health"], (1, "health"):
-            method("GET", request, reply) { reply(healthReport()) }
-        case (3, "api") where parts[1...] == ["v1", "backups"]:
-            method("POST", request, reply) { register(request, reply) }
-        case (5, "api") where parts[1...2] == ["v1", "telemetry"]:
+        // Nearly all requests are these, and taking a path apart costs more than to know it.
+        if request.path.hasPrefix(Self.backupTelemetry) {
+            let id = request.path.utf8.dropFirst(Self.backupTelemetry.utf8.count)
+            if !id.contains(UInt8(ascii: "/")) {
+                return method("POST", request, reply) {
+                    telemetry(request, type: "backup", id: String(Substring(id)), reply)
+                }
+            }
+        }
+        // Bytes, since looking for the borders of characters takes longer than all else here.
+        let parts = request.path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .dropFirst().map { String(Substring($0)) }
+        let isOurs = parts.count > 2 && parts[0] == "api" && parts[1] == "v1"
+        switch (parts.count, isOurs ? parts[2] : parts.first) {
+        case (5, "telemetry") where isOurs:
             method("POST", request, reply) { telemetry(request, type: parts[3], id: parts[4], reply) }
-        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "complete":
+        case (5, "backups") where isOurs && parts[4] == "complete":
             method("POST", request, reply) { complete(request, id: parts[3], reply) }
-        case (5, "api") where parts[1...2] == ["v1", "backups"] && parts[4] == "cancel":
+        case (5, "backups") where isOurs && parts[4] == "cancel":
             method("POST", request, reply) { cancel(request, id: parts[3], reply) }
+        case (3, "backups") where isOurs:
+            method("POST", request, reply) { register(request, reply) }
+        case (3, "health") where isOurs, (1, "health"):
+            method("GET", request, reply) { reply { healthReport() } }
         case (2, "beat") where request.path == beatPath:
             beat()
-            reply(DoorResponse(status: 200, contentType: "text/plain", body: []))
+            reply { DoorResponse(status: 200, contentType: "text/plain", body: []) }
         default:
-            reply(problem(404, "Not Found", "there is no \(request.path) here", request))
+            reply { problem(404, "Not Found", "there is no \(request.path) here", request) }
         }
     }
 
@@ -54,88 +65,94 @@ struct Routes: Sendable {
         guard request.method != name else { return body() }
         var response = problem(405, "Method Not Allowed", "\(request.path) takes \(name) only", request)
         response.headers.append(("allow", name))
-        reply(response)
+        reply { [response] in response }
     }
 
     private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: @escaping DoorReply) {
         guard let type = percentDecoded(type), let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply(problem(400, "Bad Request", Self.jobIDHelp, request))
+            return reply { problem(400, "Bad Request", Self.jobIDHelp, request) }
         }
         guard type == "backup" else {
             let detail = "job type \"\(type)\" is not known; there is backup"
-            return reply(problem(422, "Unprocessable Content", detail, request))
+            return reply { problem(422, "Unprocessable Content", detail, request) }
         }
         do {
             let report = try TelemetryDecoder.report(body: request.body, jobType: type, jobID: jobID)
+            let hasSeq = report.seq != nil
+            // Not the whole request: its body is not kept for as long as a writer takes.
+            let path = request.path
             publish(.report(report)) { outcome in
-                reply(
-                    response(to: outcome, jobID, request, legacy: false) { answer, now in
+                reply {
+                    response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.telemetry(
                             answer,
-                            message: Self.message(answer, to: report),
+                            message: Self.message(answer, hasSeq: hasSeq),
                             nowMilliseconds: now
                         )
                     }
-                )
+                }
             }
         } catch {
-            reply(refusal(error, request, legacy: false))
+            reply { refusal(error, request, legacy: false) }
         }
     }
 
     private func complete(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply(problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true))
+            return reply { problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true) }
         }
         do {
             let completion = try TelemetryDecoder.completion(body: request.body, jobID: jobID)
+            let (path, changeID) = (request.path, completion.changeID)
             publish(.completion(completion)) { outcome in
-                reply(
-                    response(to: outcome, jobID, request, legacy: true) { answer, now in
+                reply {
+                    response(to: outcome, jobID, path, legacy: true) { answer, now in
                         ContractJSON.completion(
                             answer,
                             jobID: jobID,
-                            changeID: completion.changeID,
+                            changeID: changeID,
                             nowMilliseconds: now
                         )
                     }
-                )
+                }
             }
         } catch {
-            reply(refusal(error, request, legacy: true))
+            reply { refusal(error, request, legacy: true) }
         }
     }
 
     private func cancel(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply(problem(400, "Bad Request", Self.jobIDHelp, request))
+            return reply { problem(400, "Bad Request", Self.jobIDHelp, request) }
         }
         do {
             let cancel = try TelemetryDecoder.cancelRequest(body: request.body, jobID: jobID)
+            let path = request.path
             publish(.cancel(cancel)) { outcome in
-                reply(
-                    response(to: outcome, jobID, request, legacy: false) { answer, now in
+                reply {
+                    response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.cancel(answer, jobID: jobID, nowMilliseconds: now)
                     }
-                )
+                }
             }
         } catch {
-            reply(refusal(error, request, legacy: false))
+            reply { refusal(error, request, legacy: false) }
         }
     }
 
     private func register(_ request: DoorRequest, _ reply: @escaping DoorReply) {
         do {
             let registration = try TelemetryDecoder.registration(body: request.body)
+            let (path, jobID) = (request.path, registration.jobID)
             publish(.registration(registration)) { outcome in
-                reply(
-                    response(to: outcome, registration.jobID, request, legacy: false) { answer, now in
-                        ContractJSON.registration(answer, jobID: registration.jobID, nowMilliseconds: now)
+                reply {
+                    response(to: outcome, jobID, path, legacy: false) { answer, now in
+                        ContractJSON.registration(answer, jobID: jobID, nowMilliseconds: now)
                     }
-                )
+                }
             }
         } catch {
-            reply(refusal(error, request, legacy: false))
+            reply { refusal(error, request, legacy: false) }
         }
     }
 
@@ -152,12 +169,13 @@ struct Routes: Sendable {
         )
     }
 
+    private static let backupTelemetry = "/api/v1/telemetry/backup/"
     private static let jobIDHelp =
         "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
 
     /// Old clients are told what they always were; the others, what became of the message.
-    private static func message(_ answer: Answer, to report: Report) -> String {
-        guard report.seq != nil else { return ContractJSON.telemetryMessage }
+    private static func message(_ answer: Answer, hasSeq: Bool) -> String {
+        guard hasSeq else { return ContractJSON.telemetryMessage }
         return switch answer.verdict {
         case .repeated: "Telemetry was stored before; nothing changed"
         case .superseded: "Newer telemetry was stored before; nothing but the contact changed"

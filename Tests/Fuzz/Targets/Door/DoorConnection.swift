@@ -18,6 +18,7 @@ final class DoorConnection {
     private let channel: EmbeddedChannel
     private let network = SlowNetwork()
     private let desk = FakeDesk()
+    private let reader: RequestReader
     /// What has arrived at the client.
     private(set) var received: [UInt8] = []
     /// The client saw the door close the connection.
@@ -29,9 +30,12 @@ final class DoorConnection {
 
     /// What the HTTP decoder made of the bytes, in order, and what became of it.
     var requests: [SeenRequest] { desk.requests }
+    /// How many requests were handed on.
+    var servedCount: Int { desk.servedCount }
 
     init(isHasty: Bool) throws {
         channel = EmbeddedChannel(loop: eventLoop)
+        reader = try RequestReader(desk: desk, limits: Self.limits)
         var limits = Self.limits
         if isHasty {
             limits.idleSeconds = 0
@@ -42,18 +46,14 @@ final class DoorConnection {
         }
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(network)
-        try pipeline.addDoor(limits: limits) { [desk] request, reply in
-            desk.isServing()
-            let number = desk.requests.count - 1
+        let loop = DoorLoop(eventLoop, turnEnds: {})
+        try pipeline.addDoor(limits: limits, loop: loop) { [desk] request, reply in
+            let number = desk.serve(request)
             routes.serve(request) { response in
                 desk.isReplied(number)
                 reply(response)
             }
         }
-        try pipeline.addHandler(
-            RequestTap(desk: desk, limits: Self.limits),
-            position: .before(pipeline.handler(type: DoorHandler.self))
-        )
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 8082), promise: nil)
     }
 
@@ -69,12 +69,14 @@ final class DoorConnection {
         desk.forget()
         isClosed = !channel.isActive
         _ = try? channel.finish(acceptAlreadyClosed: true)
+        reader.end()
     }
 
     private func play(_ step: DoorScript.Step) throws {
         switch step {
         case .bytes(let bytes):
             guard channel.isActive else { return }
+            try reader.read(bytes)
             try channel.writeInbound(ByteBuffer(bytes: bytes))
         case .answering(let pace):
             desk.pace = pace

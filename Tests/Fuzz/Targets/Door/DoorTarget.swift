@@ -68,6 +68,7 @@ enum DoorTarget {
             }
             return
         }
+        try Finding.unless(!request.isDistorted, "a request was handed on with other words than it has")
         try Finding.unless(request.servedCount == 1, "a request was handed on \(request.servedCount) times")
         try Finding.unless(request.excess == nil, "a request beyond the limits was handed on")
         try Finding.unless(request.isWhole, "a request that is not whole was handed on")
@@ -83,6 +84,10 @@ enum DoorTarget {
         isOver: Bool
     ) throws {
         let requests = connection.requests
+        try Finding.unless(
+            connection.servedCount <= requests.count,
+            "\(connection.servedCount) requests were handed on, there are \(requests.count)"
+        )
         if isOver {
             for (number, request) in requests.enumerated().dropFirst(answeredCount) {
                 try Finding.unless(

@@ -1,6 +1,8 @@
 import JobModel
 import Synchronization
 
+@testable import Ingest
+
 /// Stands where the publisher does, and keeps the account of requests. Only the event loop's thread is at
 /// it; the lock is for the compiler.
 final class FakeDesk: Sendable {
@@ -8,6 +10,8 @@ final class FakeDesk: Sendable {
         var pace = DoorScript.Pace.atOnce
         var verdict = Verdict.applied
         var requests: [SeenRequest] = []
+        /// How many of them, or of those that nobody has seen, were handed on.
+        var servedCount = 0
         var waiting: [@Sendable () -> Void] = []
     }
 
@@ -31,9 +35,32 @@ final class FakeDesk: Sendable {
         state.withLock { body(&$0.requests[$0.requests.count - 1]) }
     }
 
-    func isServing() { change { $0.servedCount += 1 } }
+    /// The door hands a request on: it has to be the next of those that were seen.
+    ///
+    /// - Returns: the request's number.
+    func serve(_ request: DoorRequest) -> Int {
+        state.withLock { state in
+            let number = state.servedCount
+            state.servedCount += 1
+            // One that nobody has seen is told at the end, by its number.
+            guard state.requests.indices.contains(number) else { return number }
+            let seen = state.requests[number]
+            state.requests[number].servedCount += 1
+            state.requests[number].isDistorted =
+                request.method != seen.method || request.body != seen.body
+                || request.path != seen.target.prefix { $0 != "?" }
+            return number
+        }
+    }
 
-    func isReplied(_ number: Int) { state.withLock { $0.requests[number].isReplied = true } }
+    /// How many requests were handed on.
+    var servedCount: Int { state.withLock { $0.servedCount } }
+
+    func isReplied(_ number: Int) {
+        state.withLock { state in
+            if state.requests.indices.contains(number) { state.requests[number].isReplied = true }
+        }
+    }
 
     func publish(_ message: JobMessage, _ reply: @escaping @Sendable (Answer) -> Void) {
         let answer = Answer(
