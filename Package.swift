@@ -111,7 +111,8 @@ let services: [Product] = [
 
 let package = Package(
     name: "sendense-telemetry",
-    products: isFuzzing ? [] : services,
+    products: isFuzzing
+        ? [] : services + [.library(name: "ClockStep", type: .dynamic, targets: ["ClockStep"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(
@@ -216,6 +217,9 @@ let package = Package(
         ),
         tests("EndToEndTests", ["Bench", "Database", "FaultLab", "StackSupport"]),
         tests("BenchTests", ["Bench", "Database", "JobModel", "StackSupport", "TelemetryContract"]),
+
+        // Preloaded into services by the fault lab, to set their wall clock.
+        .target(name: "ClockStep", path: "Tests/ClockStep"),
 
         // ./dev faults: real processes under every fault that we know; no product.
         .executableTarget(

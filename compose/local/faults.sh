@@ -4,7 +4,6 @@
 readonly FAULT_PACKAGES=(
     "iproute2|ip|iproute2, which links the network namespaces of the fault lab"
     "nftables|nft|nftables, which drops and rejects packets between ingest and writer"
-    "faketime|faketime|libfaketime, which steps the clock of the fault lab's services"
 )
 
 # A network and mounts of the lab's own: what it puts up there goes with it, however it ends.

@@ -4,16 +4,6 @@ import StackSupport
 import TestSupport
 
 extension Scenario {
-    private static let fakeTime = "/usr/lib/\(machine)-linux-gnu/faketime/libfaketimeMT.so.1"
-
-    private static var machine: String {
-        #if arch(arm64)
-        "aarch64"
-        #else
-        "x86_64"
-        #endif
-    }
-
     /// Clocks that are wrong, or are set.
     static let clocks: [Scenario] = [
         Scenario(
@@ -24,7 +14,6 @@ extension Scenario {
         Scenario(
             name: "clock-steps",
             summary: "the hub's wall clock is stepped 10 times, both ways, by seconds, hours and a year",
-            needs: [.file(fakeTime, package: "faketime")],
             run: stepClock
         ),
         Scenario(name: "summer-begins", summary: "the hub's local time jumps an hour ahead") {
@@ -52,25 +41,26 @@ extension Scenario {
     }
 
     @Sendable private static func stepClock(_ trial: Trial) throws {
-        let control = "\(try Leftovers.newFolder())/clock"
-        func set(_ seconds: Int) throws {
-            try "\(seconds < 0 ? "" : "+")\(seconds)".write(
-                toFile: control,
-                atomically: true,
-                encoding: .utf8
-            )
+        let clock = "\(try Leftovers.newFolder())/clock"
+        guard FileManager.default.createFile(atPath: clock, contents: Data(count: MemoryLayout<Int64>.size))
+        else {
+            throw EndToEndError("\(clock) cannot be made")
         }
-        try set(0)
-        let variables = [
-            "LD_PRELOAD": fakeTime, "FAKETIME_TIMESTAMP_FILE": control, "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
-        ]
+        // Written over, never anew: the programs have the file mapped.
+        func set(_ seconds: Int64) throws {
+            guard let file = FileHandle(forWritingAtPath: clock) else {
+                throw EndToEndError("\(clock) cannot be written")
+            }
+            try file.write(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: seconds >> ($0 * 8)) })
+            try file.close()
+        }
+        let variables = ["LD_PRELOAD": "\(Stack.binaries)/libClockStep.so", "CLOCK_STEP_FILE": clock]
         let all = Dictionary(uniqueKeysWithValues: ServiceProcess.Kind.allCases.map { ($0, variables) })
         let site = try trial.site(
             Site.Plan(server: { try PrivateMariaDB.start(environment: variables) }, variables: all)
         )
         let load = Load(trial, site, new: 12, old: 12, pace: 20...200)
-        for step in [3, -3, 10, -10, 3600, -3600, 86_400, -86_400, 31_536_000, 0] {
+        for step in [3, -3, 10, -10, 3600, -3600, 86_400, -86_400, 31_536_000, 0] as [Int64] {
             try set(step)
             trial.fault()
             pause(milliseconds: 1500)
