@@ -113,13 +113,9 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     private func take(_ request: PlainRequest, _ context: ChannelHandlerContext) {
-        let bytes = unread.readableBytesView
-        let start = bytes.startIndex
-        let body = Array(bytes[start + request.body.lowerBound..<start + request.body.upperBound])
-        let path = String(
-            decoding: bytes[start + request.path.lowerBound..<start + request.path.upperBound],
-            as: UTF8.self
-        )
+        let start = unread.readerIndex
+        let path = unread.getString(at: start + request.path.lowerBound, length: request.path.count) ?? ""
+        let body = unread.getBytes(at: start + request.body.lowerBound, length: request.body.count) ?? []
         unread.moveReaderIndex(forwardBy: request.byteCount)
         unreadCountMin = 1
         state = .answering

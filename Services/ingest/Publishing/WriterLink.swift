@@ -63,14 +63,15 @@ final class WriterLink: Sendable {
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64,
+        nowMilliseconds: Int64,
         reply: @escaping @Sendable (Answer) -> Void
     ) {
-        put(.message(message, reply: reply), receivedMilliseconds)
+        put(.message(message, reply: reply), receivedMilliseconds, nowMilliseconds)
     }
 
     /// Takes a sign of life in, behind what was published before.
-    func beat(receivedMilliseconds: Int64) {
-        put(.beat(signsOff: false), receivedMilliseconds)
+    func beat(nowMilliseconds: Int64) {
+        put(.beat(signsOff: false), nowMilliseconds, nowMilliseconds)
     }
 
     /// Sends what was taken in.
@@ -89,11 +90,15 @@ final class WriterLink: Sendable {
         }
     }
 
-    private func put(_ content: LinkLedger.Ticket.Content, _ receivedMilliseconds: Int64) {
+    private func put(
+        _ content: LinkLedger.Ticket.Content,
+        _ receivedMilliseconds: Int64,
+        _ nowMilliseconds: Int64
+    ) {
         let ticket = LinkLedger.Ticket(
             content: content,
             receivedMilliseconds: receivedMilliseconds,
-            sinceMilliseconds: MonotonicClock.nowMilliseconds
+            sinceMilliseconds: nowMilliseconds
         )
         inbox.withLock { $0.append(ticket) }
         isFilled.store(true, ordering: .releasing)
