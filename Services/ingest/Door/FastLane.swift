@@ -83,6 +83,8 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
             if unread.readableBytes == 0 {
                 unread = buffer
             } else {
+                // Else a client whose last request is always cut would make it grow and grow.
+                unread.discardReadBytes()
                 unread.writeBuffer(&buffer)
             }
             readOn(context)

@@ -146,9 +146,9 @@ final class WriterLink: Sendable {
         var frame: [UInt8] = []
         while true {
             wakeup.clear()
-            tickets.removeAll(keepingCapacity: true)
             inbox.withLock { swap(&tickets, &$0) }
             for ticket in tickets { ledger.enqueue(ticket) }
+            tickets.removeAll(keepingCapacity: true)
             let now = MonotonicClock.nowMilliseconds
             let hasSent = try send(socket, &ledger, &frame, now)
             if try receive(socket, &ledger) { lastHeard = now }
