@@ -211,6 +211,10 @@ extension FieldReader {
     ) throws(JSONFault) -> String? {
         guard let string = try string(field, nullable: nullable) else { return nil }
         let text = reader.text(string)
+        // Bytes are at least as many as scalars, and counted at once.
+        if scalarCount.lowerBound <= 1, !text.isEmpty, text.utf8.count <= scalarCount.upperBound {
+            return text
+        }
         let count = text.unicodeScalars.count
         guard scalarCount.contains(count) else {
             refuse(field, count == 0 ? "is empty" : "has \(count) characters")

@@ -10,6 +10,8 @@ struct EnvelopeEncoder {
     private static let usualByteCount = 256
 
     private var writer: ProtobufWriter
+    /// Reports are about as long as the one before.
+    private var likelyReportLength = usualByteCount
 
     /// Writes a batch for the wire over what is there.
     static func encode(_ batch: EnvelopeBatch, into frame: inout [UInt8]) throws(WireError) {
@@ -31,11 +33,13 @@ struct EnvelopeEncoder {
         guard case .report(let report) = envelope.message else {
             return writer.field(2, try serialized(WireEnvelope(envelope)))
         }
-        writer.message(2, likelyLength: Self.usualByteCount) { writer in
+        var reportLength = likelyReportLength
+        writer.message(2, likelyLength: reportLength + 16) { writer in
             writer.field(1, nonZero: envelope.messageID)
             writer.field(2, nonZero: UInt64(envelope.ageMilliseconds))
-            writer.message(10, likelyLength: Self.usualByteCount) { Self.write(report, &$0) }
+            reportLength = writer.message(10, likelyLength: reportLength) { Self.write(report, &$0) }
         }
+        likelyReportLength = reportLength
     }
 
     private static func write(_ report: Report, _ writer: inout ProtobufWriter) {

@@ -38,7 +38,14 @@ struct ProtobufWriter {
 
     /// A message within the message. The length before it is known only behind it: there is room for the likely one,
     /// and where that is wrong the message is moved.
-    mutating func message(_ number: UInt64, likelyLength: Int, _ write: (inout ProtobufWriter) -> Void) {
+    ///
+    /// - Returns: its length.
+    @discardableResult
+    mutating func message(
+        _ number: UInt64,
+        likelyLength: Int,
+        _ write: (inout ProtobufWriter) -> Void
+    ) -> Int {
         append(number << 3 | Self.lengthDelimited)
         let place = bytes.count
         let room = Self.byteCount(likelyLength)
@@ -53,6 +60,7 @@ struct ProtobufWriter {
             let more: UInt8 = index < needed - 1 ? 0x80 : 0
             bytes[place + index] = UInt8(truncatingIfNeeded: length >> (7 * index)) & 0x7F | more
         }
+        return length
     }
 
     /// The bytes that a length takes.

@@ -83,6 +83,8 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
             if unread.readableBytes == 0 {
                 unread = buffer
             } else {
+                // Else a client whose last request is always cut would make it grow and grow.
+                unread.discardReadBytes()
                 unread.writeBuffer(&buffer)
             }
             readOn(context)
@@ -113,13 +115,9 @@ final class FastLane: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     private func take(_ request: PlainRequest, _ context: ChannelHandlerContext) {
-        let bytes = unread.readableBytesView
-        let start = bytes.startIndex
-        let body = Array(bytes[start + request.body.lowerBound..<start + request.body.upperBound])
-        let path = String(
-            decoding: bytes[start + request.path.lowerBound..<start + request.path.upperBound],
-            as: UTF8.self
-        )
+        let start = unread.readerIndex
+        let path = unread.getString(at: start + request.path.lowerBound, length: request.path.count) ?? ""
+        let body = unread.getBytes(at: start + request.body.lowerBound, length: request.body.count) ?? []
         unread.moveReaderIndex(forwardBy: request.byteCount)
         unreadCountMin = 1
         state = .answering

@@ -66,13 +66,18 @@ final class Publisher: Sendable {
             return reply(Answer(.unavailable, detail: "\(why) Try again."))
         }
         if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(refusal) }
-        link.publish(message, receivedMilliseconds: receivedMilliseconds ?? now, reply: reply)
+        link.publish(
+            message,
+            receivedMilliseconds: receivedMilliseconds ?? now,
+            nowMilliseconds: now,
+            reply: reply
+        )
     }
 
     /// Takes in a sign of life for all writers, behind what was published before.
     func beat() {
         let now = MonotonicClock.nowMilliseconds
-        for link in links { link.beat(receivedMilliseconds: now) }
+        for link in links { link.beat(nowMilliseconds: now) }
     }
 
     /// Sends what was published: once for all that came together, since each message that is sent alone wakes a chain of

@@ -64,15 +64,16 @@ final class WriterLink: Sendable {
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64,
+        nowMilliseconds: Int64,
         reply: @escaping @Sendable (Answer) -> Void
     ) {
-        put(.message(message, reply: reply), receivedMilliseconds)
+        put(.message(message, reply: reply), receivedMilliseconds, nowMilliseconds)
     }
 
     /// Takes a sign of life in, behind what was published before.
-    func beat(receivedMilliseconds: Int64) {
+    func beat(nowMilliseconds: Int64) {
         hasBeaten.store(true, ordering: .relaxed)
-        put(.beat(signsOff: false), receivedMilliseconds)
+        put(.beat(signsOff: false), nowMilliseconds, nowMilliseconds)
     }
 
     /// Sends what was taken in.
@@ -91,11 +92,15 @@ final class WriterLink: Sendable {
         }
     }
 
-    private func put(_ content: LinkLedger.Ticket.Content, _ receivedMilliseconds: Int64) {
+    private func put(
+        _ content: LinkLedger.Ticket.Content,
+        _ receivedMilliseconds: Int64,
+        _ nowMilliseconds: Int64
+    ) {
         let ticket = LinkLedger.Ticket(
             content: content,
             receivedMilliseconds: receivedMilliseconds,
-            sinceMilliseconds: MonotonicClock.nowMilliseconds
+            sinceMilliseconds: nowMilliseconds
         )
         inbox.withLock { $0.append(ticket) }
         isFilled.store(true, ordering: .releasing)
@@ -143,9 +148,9 @@ final class WriterLink: Sendable {
         var frame: [UInt8] = []
         while true {
             wakeup.clear()
-            tickets.removeAll(keepingCapacity: true)
             inbox.withLock { swap(&tickets, &$0) }
             for ticket in tickets { ledger.enqueue(ticket) }
+            tickets.removeAll(keepingCapacity: true)
             let now = MonotonicClock.nowMilliseconds
             let hasSent = try send(socket, &ledger, &frame, now)
             if try receive(socket, &ledger) { lastHeard = now }

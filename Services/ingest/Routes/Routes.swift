@@ -5,7 +5,9 @@ import TelemetryContract
 import Threading
 
 /// The HTTP contract: request to message, answer to status. Knows no sockets.
-struct Routes: Sendable {
+///
+/// A class: each request's closures hold it, on several threads, and it has much that would be counted one by one.
+final class Routes: Sendable {
     typealias Publish = @Sendable (JobMessage, @escaping @Sendable (Outcome) -> Void) -> Void
 
     let health: Health
@@ -52,12 +54,12 @@ struct Routes: Sendable {
         case (3, "backups") where isOurs:
             method("POST", request, reply) { register(request, reply) }
         case (3, "health") where isOurs, (1, "health"):
-            method("GET", request, reply) { reply { healthReport() } }
+            method("GET", request, reply) { reply { self.healthReport() } }
         case (2, "beat") where request.path == beatPath:
             beat()
             reply { DoorResponse(status: 200, contentType: "text/plain", body: []) }
         default:
-            reply { problem(404, "Not Found", "there is no \(request.path) here", request) }
+            reply { self.problem(404, "Not Found", "there is no \(request.path) here", request) }
         }
     }
 
@@ -70,11 +72,11 @@ struct Routes: Sendable {
 
     private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: @escaping DoorReply) {
         guard let type = percentDecoded(type), let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { problem(400, "Bad Request", Self.jobIDHelp, request) }
+            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request) }
         }
         guard type == "backup" else {
             let detail = "job type \"\(type)\" is not known; there is backup"
-            return reply { problem(422, "Unprocessable Content", detail, request) }
+            return reply { self.problem(422, "Unprocessable Content", detail, request) }
         }
         do {
             let report = try TelemetryDecoder.report(body: request.body, jobType: type, jobID: jobID)
@@ -83,7 +85,7 @@ struct Routes: Sendable {
             let path = request.path
             publish(.report(report)) { outcome in
                 reply {
-                    response(to: outcome, jobID, path, legacy: false) { answer, now in
+                    self.response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.telemetry(
                             answer,
                             message: Self.message(answer, hasSeq: hasSeq),
@@ -93,20 +95,20 @@ struct Routes: Sendable {
                 }
             }
         } catch {
-            reply { refusal(error, request, legacy: false) }
+            reply { self.refusal(error, request, legacy: false) }
         }
     }
 
     private func complete(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true) }
+            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true) }
         }
         do {
             let completion = try TelemetryDecoder.completion(body: request.body, jobID: jobID)
             let (path, changeID) = (request.path, completion.changeID)
             publish(.completion(completion)) { outcome in
                 reply {
-                    response(to: outcome, jobID, path, legacy: true) { answer, now in
+                    self.response(to: outcome, jobID, path, legacy: true) { answer, now in
                         ContractJSON.completion(
                             answer,
                             jobID: jobID,
@@ -117,26 +119,26 @@ struct Routes: Sendable {
                 }
             }
         } catch {
-            reply { refusal(error, request, legacy: true) }
+            reply { self.refusal(error, request, legacy: true) }
         }
     }
 
     private func cancel(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { problem(400, "Bad Request", Self.jobIDHelp, request) }
+            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request) }
         }
         do {
             let cancel = try TelemetryDecoder.cancelRequest(body: request.body, jobID: jobID)
             let path = request.path
             publish(.cancel(cancel)) { outcome in
                 reply {
-                    response(to: outcome, jobID, path, legacy: false) { answer, now in
+                    self.response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.cancel(answer, jobID: jobID, nowMilliseconds: now)
                     }
                 }
             }
         } catch {
-            reply { refusal(error, request, legacy: false) }
+            reply { self.refusal(error, request, legacy: false) }
         }
     }
 
@@ -146,13 +148,13 @@ struct Routes: Sendable {
             let (path, jobID) = (request.path, registration.jobID)
             publish(.registration(registration)) { outcome in
                 reply {
-                    response(to: outcome, jobID, path, legacy: false) { answer, now in
+                    self.response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.registration(answer, jobID: jobID, nowMilliseconds: now)
                     }
                 }
             }
         } catch {
-            reply { refusal(error, request, legacy: false) }
+            reply { self.refusal(error, request, legacy: false) }
         }
     }
 

@@ -18,7 +18,7 @@ final class RequestReader {
 
     func read(_ bytes: [UInt8]) throws {
         // Bytes that are no HTTP end it; what was read before counts.
-        try? channel.writeInbound(ByteBuffer(bytes: bytes))
+        _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
         while let part = try channel.readInbound(as: HTTPServerRequestPart.self) { see(part) }
     }
 
