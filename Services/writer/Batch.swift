@@ -99,6 +99,7 @@ struct Batch {
 
     /// The first items whose jobs fit into one transaction.
     static func prefix(_ items: ArraySlice<LaneItem>, jobCountMax: Int) -> ArraySlice<LaneItem> {
+        guard items.count > jobCountMax else { return items }
         var ids: Set<JobID> = []
         var end = items.startIndex
         for item in items {

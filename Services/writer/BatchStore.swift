@@ -63,8 +63,9 @@ final class BatchStore {
             let fast = FastWay(items, memory, nowMilliseconds: MonotonicClock.nowMilliseconds)
             if !fast.changes.isEmpty {
                 if let outcome = try careful.store(items, beside: fast, shedsContacts: shedsContacts) {
-                    fastMessages.increment(by: fast.answers.count)
-                    tally.fastMessages += fast.answers.count
+                    let count = items.count - fast.rest.count
+                    fastMessages.increment(by: count)
+                    tally.fastMessages += count
                     return outcome
                 }
                 memoryMisses.increment()

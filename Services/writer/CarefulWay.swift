@@ -50,7 +50,7 @@ struct CarefulWay {
         guard !fast.rest.isEmpty else {
             var outcome = Batch.Outcome(
                 changes: fast.changes,
-                answers: Self.answers(fast.answers),
+                answers: fast.answers.compactMap { $0 },
                 shedContactCount: 0,
                 ignoredDiskCount: 0
             )
@@ -61,7 +61,9 @@ struct CarefulWay {
             skippingHeld: false,
             shedsContacts: shedsContacts
         )
-        outcome.answers = Self.answers(fast.answers + zip(fast.rest, outcome.answers).map { ($0, $1) })
+        var answers = fast.answers
+        for (place, answer) in zip(fast.rest, outcome.answers) { answers[place] = answer }
+        outcome.answers = answers.compactMap { $0 }
         outcome.changes = (outcome.changes + fast.changes).sorted { $0.after.id < $1.after.id }
         return try store.store(&outcome.changes, through: tables) ? outcome : nil
     }
@@ -84,9 +86,5 @@ struct CarefulWay {
             outcome.changes[index].history = locked.histories[outcome.changes[index].after.id] ?? JobHistory()
         }
         return outcome
-    }
-
-    private static func answers(_ placed: [(place: Int, answer: Answer)]) -> [Answer] {
-        placed.sorted { $0.place < $1.place }.map(\.answer)
     }
 }

@@ -216,8 +216,9 @@ final class Committer {
     }
 
     private func announce(_ changes: [JobChange]) {
-        for change in changes where change.after.status == .completed && change.before?.status != .completed {
-            let job = change.after
+        for index in changes.indices where changes[index].after.status == .completed {
+            guard changes[index].before?.status != .completed else { continue }
+            let job = changes[index].after
             logger.info(
                 "Aggregated bytes_transferred",
                 metadata: [

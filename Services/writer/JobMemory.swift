@@ -4,70 +4,194 @@ import JobModel
 /// The running jobs of one lane, as its last transactions left them: what the fast way merges by.
 ///
 /// Nothing rests on it but speed. What is remembered is compared with the rows in the statement that changes them, and
-/// what is not remembered is read.
+/// what is not remembered is read. Jobs lie packed on shelves, since a fleet of 100,000 has to find room: one with two
+/// disks takes some 110 bytes with its place in the index.
 struct JobMemory {
-    /// What is remembered of one job.
-    struct Entry {
-        /// The job.
-        let job: RememberedJob
-        /// Where its history stands.
-        let history: JobHistory
-        fileprivate var generation: UInt32
-    }
-
     /// A memory of which less than one in so many is wrong is worth asking.
     private static let strangerShare = 64
+    /// Jobs with more disks are not remembered.
+    private static let diskCountMax = 15
 
     private let countMax: Int
-    /// By the hash of the job's id. Two jobs of one hash take each other's place, which the comparison finds.
-    private var entries: [UInt64: Entry] = [:]
-    private var generation: UInt32 = 0
+    /// By the hash of the job's id: the shelf in the upper four bits, the slot there in the others. Two jobs of one hash
+    /// take each other's place, which the comparison finds.
+    private var places: [UInt64: UInt32] = [:]
+    /// By the number of disks.
+    private var shelves: [Shelf]
+    private var generation: UInt8 = 0
 
     /// Creates an empty memory.
     ///
-    /// - Parameter countMax: the most jobs that it holds; a job takes some 200 bytes.
+    /// - Parameter countMax: the most jobs that it holds.
     init(countMax: Int = 65_536) {
         self.countMax = countMax
+        shelves = (0...Self.diskCountMax).map { Shelf(diskCount: $0) }
     }
 
     /// How many jobs are remembered.
-    var count: Int { entries.count }
+    var count: Int { places.count }
 
     /// What is remembered of a job. nil: nothing.
-    subscript(id: JobID) -> Entry? { entries[LaneSet.hash(id)] }
+    subscript(id: JobID) -> (job: RememberedJob, history: JobHistory)? {
+        guard let place = places[LaneSet.hash(id)] else { return nil }
+        return shelves[Self.shelf(place)].entry(Self.slot(place))
+    }
 
     /// Takes over what was committed: jobs that go on are remembered, others forgotten.
     mutating func note(_ changes: [JobChange]) {
-        for change in changes {
-            let key = LaneSet.hash(change.after.id)
-            guard let job = RememberedJob(change.after) else {
-                entries[key] = nil
+        for index in changes.indices {
+            let key = LaneSet.hash(changes[index].after.id)
+            guard let job = RememberedJob(changes[index].after), job.disks.count <= Self.diskCountMax else {
+                forget(key)
                 continue
             }
-            if entries.count >= countMax, entries[key] == nil { makeRoom() }
-            guard entries.count < countMax || entries[key] != nil else { continue }
-            entries[key] = Entry(job: job, history: change.history, generation: generation)
+            note(job, changes[index].history, key)
         }
+    }
+
+    private mutating func note(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64) {
+        let shelf = job.disks.count
+        if let place = places[key], Self.shelf(place) == shelf {
+            shelves[shelf].put(job, history, generation, Self.slot(place))
+            return
+        }
+        forget(key)
+        if places.count >= countMax { makeRoom() }
+        guard places.count < countMax else { return }
+        let slot = shelves[shelf].take()
+        shelves[shelf].put(job, history, generation, slot)
+        places[key] = UInt32(shelf) << 28 | UInt32(slot)
     }
 
     /// Looks at what jobs turned out to be. Where that is not what is remembered of one in so many, somebody else is at
     /// work on many jobs, and nothing is remembered any more: to find out of each alone would cost a transaction each.
     mutating func compare(_ changes: [JobChange]) {
-        let known = changes.compactMap { change in change.before.flatMap { job in self[job.id].map { (job, $0) } } }
-        let strangers = known.count { RememberedJob($0) != $1.job }
-        if strangers * Self.strangerShare > known.count { entries = [:] }
+        var (known, strangers) = (0, 0)
+        for change in changes {
+            guard let before = change.before, let entry = self[before.id] else { continue }
+            known += 1
+            if RememberedJob(before) != entry.job { strangers += 1 }
+        }
+        guard strangers * Self.strangerShare > known else { return }
+        self = JobMemory(countMax: countMax)
     }
 
     /// Forgets jobs whose rows may be others by now.
     mutating func forget(_ ids: some Sequence<JobID>) {
-        for id in ids { entries[LaneSet.hash(id)] = nil }
+        for id in ids { forget(LaneSet.hash(id)) }
+    }
+
+    private mutating func forget(_ key: UInt64) {
+        guard let place = places.removeValue(forKey: key) else { return }
+        shelves[Self.shelf(place)].release(Self.slot(place))
     }
 
     /// Drops what has not been heard of since room was made last. Each job that lives is heard of in between, where
     /// there is room for all; where there is not, those that came first keep theirs.
     private mutating func makeRoom() {
-        guard entries.contains(where: { $0.value.generation != generation }) else { return }
-        entries = entries.filter { $0.value.generation == generation }
+        let old = places.filter { _, place in
+            shelves[Self.shelf(place)].generation(Self.slot(place)) != generation
+        }
+        guard !old.isEmpty else { return }
+        for key in old.keys { forget(key) }
         generation &+= 1
     }
+
+    private static func shelf(_ place: UInt32) -> Int { Int(place >> 28) }
+    private static func slot(_ place: UInt32) -> Int { Int(place & 0xFFF_FFFF) }
+}
+
+/// Jobs with the same number of disks, in slots of four words and three for each disk.
+///
+///     | attempt, start in s | seq | time of the order key | time of the newest point | bytes | total | disk | …
+private struct Shelf {
+    private static let chunkSlotCount = 512
+    private static let headWordCount = 4
+    private static let diskWordCount = 3
+    /// Stands for no time.
+    private static let none = Int64.min
+
+    private let diskCount: Int
+    private var chunks: [[Int64]] = []
+    private var slotCount = 0
+    private var free: [UInt32] = []
+
+    init(diskCount: Int) {
+        self.diskCount = diskCount
+    }
+
+    private var wordCount: Int { Self.headWordCount + diskCount * Self.diskWordCount }
+
+    /// A slot that holds nothing.
+    mutating func take() -> Int {
+        if let slot = free.popLast() { return Int(slot) }
+        if slotCount == chunks.count * Self.chunkSlotCount {
+            chunks.append([Int64](repeating: 0, count: Self.chunkSlotCount * wordCount))
+        }
+        slotCount += 1
+        return slotCount - 1
+    }
+
+    mutating func release(_ slot: Int) { free.append(UInt32(slot)) }
+
+    mutating func put(_ job: RememberedJob, _ history: JobHistory, _ generation: UInt8, _ slot: Int) {
+        let chunk = slot / Self.chunkSlotCount
+        var at = slot % Self.chunkSlotCount * wordCount
+        let start = history.startedMilliseconds.map { $0 / 1000 & 0xFFFF_FFFF } ?? 0
+        chunks[chunk][at] = job.attempt << 32 | start
+        chunks[chunk][at + 1] = job.seq
+        chunks[chunk][at + 2] = job.clockKey?.milliseconds ?? Self.none
+        chunks[chunk][at + 3] = history.lastMilliseconds ?? Self.none
+        at += Self.headWordCount
+        for disk in job.disks {
+            chunks[chunk][at] = disk.bytes
+            chunks[chunk][at + 1] = disk.total
+            chunks[chunk][at + 2] =
+                Int64(disk.index) << 32 | Int64(disk.percentHundredths) << 16
+                | Int64(Self.statuses.firstIndex(of: disk.status) ?? 0) << 8 | Int64(generation)
+            at += Self.diskWordCount
+        }
+    }
+
+    func entry(_ slot: Int) -> (job: RememberedJob, history: JobHistory) {
+        let chunk = slot / Self.chunkSlotCount
+        let at = slot % Self.chunkSlotCount * wordCount
+        func time(_ word: Int64) -> Int64? { word == Self.none ? nil : word }
+        var disks: [RememberedJob.RememberedDisk] = []
+        disks.reserveCapacity(diskCount)
+        for disk in 0..<diskCount {
+            let place = at + Self.headWordCount + disk * Self.diskWordCount
+            let word = chunks[chunk][place + 2]
+            disks.append(
+                RememberedJob.RememberedDisk(
+                    bytes: chunks[chunk][place],
+                    total: chunks[chunk][place + 1],
+                    index: Int32(truncatingIfNeeded: word >> 32),
+                    percentHundredths: Int16(truncatingIfNeeded: word >> 16),
+                    status: Self.statuses[Int(word >> 8 & 0xFF)]
+                )
+            )
+        }
+        let head = chunks[chunk][at]
+        let start = head & 0xFFFF_FFFF
+        return (
+            RememberedJob(
+                attempt: head >> 32,
+                seq: chunks[chunk][at + 1],
+                clockMilliseconds: time(chunks[chunk][at + 2]),
+                disks: disks
+            ),
+            JobHistory(
+                lastMilliseconds: time(chunks[chunk][at + 3]),
+                startedMilliseconds: start == 0 ? nil : start * 1000
+            )
+        )
+    }
+
+    func generation(_ slot: Int) -> UInt8 {
+        let at = slot % Self.chunkSlotCount * wordCount + Self.headWordCount + 2
+        return UInt8(truncatingIfNeeded: chunks[slot / Self.chunkSlotCount][at])
+    }
+
+    private static let statuses = DiskStatus.allCases
 }

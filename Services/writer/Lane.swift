@@ -77,7 +77,8 @@ final class Lane: Sendable {
                 committer.idle()
                 continue
             }
-            let all = work + company(work.count, lastCount)
+            var all = work
+            all += company(work.count, lastCount)
             lastCount = all.count
             store(all, committer, &beats)
             committer.idle()

@@ -22,13 +22,13 @@ extension Job {
     static var wholeHundredths: Int32 { 10_000 }
 
     /// A sign of life: pending begins, stalled goes on, a presumed failure is taken back.
-    mutating func activate(evidence: String) -> [StatusChange] {
+    mutating func activate(evidence: @autoclosure () -> String) -> [StatusChange] {
         switch status {
         case .pending:
-            return [change(to: .running, .firstContact, evidence)]
+            return [change(to: .running, .firstContact, evidence())]
         case .stalled:
             errorMessage = nil
-            return [change(to: .running, .resumed, evidence)]
+            return [change(to: .running, .resumed, evidence())]
         case .failed where isPresumed:
             errorMessage = nil
             isPresumed = false
@@ -36,7 +36,7 @@ extension Job {
                 disks[index].status = disks[index].bytes > 0 ? .transferring : .pending
                 disks[index].errorMessage = nil
             }
-            return [change(to: .running, .revived, evidence)]
+            return [change(to: .running, .revived, evidence())]
         case .running, .completed, .failed, .cancelled:
             return []
         }

@@ -12,9 +12,18 @@ public struct RememberedJob: Equatable, Sendable {
         /// The disk's index in its job.
         public let index: Int32
         /// Progress in hundredths of a percent.
-        let percentHundredths: Int16
+        public let percentHundredths: Int16
         /// What the disk is doing.
         public let status: DiskStatus
+
+        /// Creates a disk from its parts.
+        public init(bytes: Int64, total: Int64, index: Int32, percentHundredths: Int16, status: DiskStatus) {
+            self.bytes = bytes
+            self.total = total
+            self.index = index
+            self.percentHundredths = percentHundredths
+            self.status = status
+        }
     }
 
     /// Which run of the job this is.
@@ -26,6 +35,14 @@ public struct RememberedJob: Equatable, Sendable {
     /// The disks by index, ascending; at least one.
     public let disks: [RememberedDisk]
 
+    /// Creates what is remembered from its parts, as they were remembered.
+    public init(attempt: Int64, seq: Int64, clockMilliseconds: Int64?, disks: [RememberedDisk]) {
+        self.attempt = attempt
+        self.seq = seq
+        clockKey = clockMilliseconds.map { ClockKey(milliseconds: $0, rank: ClockKey.progressRank) }
+        self.disks = disks
+    }
+
     /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has been
     /// heard of, has no error, and has disks whose totals are all known.
     public init?(_ job: Job) {
@@ -36,7 +53,7 @@ public struct RememberedJob: Equatable, Sendable {
         disks.reserveCapacity(job.disks.count)
         for disk in job.disks {
             guard let total = disk.total, disk.bytes >= 0,
-                let percent = Int16(exactly: disk.percentHundredths)
+                let percent = Int16(exactly: disk.percentHundredths), percent >= 0
             else { return nil }
             disks.append(
                 RememberedDisk(

@@ -48,10 +48,10 @@ public struct JobChange: Sendable {
     }
 
     /// Whether there is anything to store.
-    public var isEmpty: Bool { before == after && contactAgeMilliseconds == nil && events.isEmpty }
+    public var isEmpty: Bool { contactAgeMilliseconds == nil && events.isEmpty && before == after }
 
     /// Nothing is new but a sign of life: another message has told more already.
-    public var isContactOnly: Bool { before == after && events.isEmpty && contactAgeMilliseconds != nil }
+    public var isContactOnly: Bool { events.isEmpty && contactAgeMilliseconds != nil && before == after }
 
     /// `before` was not read under lock but remembered.
     var isRemembered: Bool { rememberedSeqs != nil }

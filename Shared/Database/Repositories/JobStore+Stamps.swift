@@ -10,23 +10,26 @@ extension JobStore {
     func stampJobs(_ changes: [JobChange]) throws(DatabaseError) {
         try stamp(
             "UPDATE backup_jobs SET started_at = NOW() WHERE id = ?",
-            changes.filter { $0.before != nil && $0.startedStamp == .now }
+            changes,
+            changes.indices.filter { changes[$0].before != nil && changes[$0].startedStamp == .now }
         )
         try stamp(
             "UPDATE backup_jobs SET completed_at = NOW() WHERE id = ?",
-            changes.filter { $0.completedStamp == .now }
+            changes,
+            changes.indices.filter { changes[$0].completedStamp == .now }
         )
         try stamp(
             "UPDATE backup_jobs SET completed_at = NULL WHERE id = ?",
-            changes.filter { $0.completedStamp == .clear }
+            changes,
+            changes.indices.filter { changes[$0].completedStamp == .clear }
         )
     }
 
-    private func stamp(_ sql: String, _ changes: [JobChange]) throws(DatabaseError) {
-        guard !changes.isEmpty else { return }
+    private func stamp(_ sql: String, _ changes: [JobChange], _ places: [Int]) throws(DatabaseError) {
+        guard !places.isEmpty else { return }
         try connection.prepare(sql).executeBulk(
-            [.texts(changes.map(\.after.id.rawValue))],
-            rowCount: changes.count
+            [.texts(places.map { changes[$0].after.id.rawValue })],
+            rowCount: places.count
         )
     }
 

@@ -269,7 +269,9 @@ public struct JobStore {
     }
 
     private func insertEvents(_ changes: [JobChange]) throws(DatabaseError) {
-        let events = changes.flatMap { change in change.events.map { (change.after.id.rawValue, $0) } }
+        let events = changes.indices.filter { !changes[$0].events.isEmpty }.flatMap { place in
+            changes[place].events.map { (changes[place].after.id.rawValue, $0) }
+        }
         guard !events.isEmpty else { return }
         try connection.prepare(JobEvents.insert).executeBulk(
             [
