@@ -2,13 +2,13 @@
 enum Figures {
     /// What a stretch of time cost for so many updates.
     static func cost(_ cost: Cost, updateCount: Int) -> [String: Double] {
-        let count = Double(max(updateCount, 1))
-        var values: [String: Double] = [
-            "rate_per_s": Double(updateCount) / cost.seconds,
-            "others_share": cost.othersShare,
-            "load_cpu_us": cost.loadSeconds * 1e6 / count,
-            "cpu_us": cost.cpuSeconds.values.reduce(0, +) * 1e6 / count,
-        ]
+        guard cost.seconds > 0 else { return [:] }
+        var values = ["rate_per_s": Double(updateCount) / cost.seconds, "others_share": cost.othersShare]
+        // Nothing was served: there is nothing that the CPU time was spent for.
+        guard updateCount > 0 else { return values }
+        let count = Double(updateCount)
+        values["load_cpu_us"] = cost.loadSeconds * 1e6 / count
+        values["cpu_us"] = cost.cpuSeconds.values.reduce(0, +) * 1e6 / count
         for (name, seconds) in cost.cpuSeconds { values["\(name)_cpu_us"] = seconds * 1e6 / count }
         return values
     }

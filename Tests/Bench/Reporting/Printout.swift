@@ -93,7 +93,7 @@ enum Printout {
                 let sign = target.direction == .atLeast ? ">=" : "<="
                 return [
                     target.name,
-                    "\(sign) \(number(target.must)) \(target.unit)",
+                    target.must.map { "\(sign) \(number($0)) \(target.unit)" } ?? "",
                     target.aim.map { "\(sign) \(number($0)) \(target.unit)" } ?? "",
                     "\(number(target.value)) \(target.unit)",
                     target.rounds.map(number).joined(separator: " "),

@@ -20,16 +20,18 @@ struct Target: Codable {
     var name: String
     var unit: String
     var direction: Direction
-    var must: Double
+    /// nil: the figure is only shown.
+    var must: Double?
     var aim: Double?
     /// The median of the rounds.
     var value: Double
     /// One for each round.
     var rounds: [Double]
 
-    /// `aim`, `must` or `missed`.
+    /// `aim`, `must` or `missed`; "" where nothing is demanded.
     var reached: String {
         func holds(_ limit: Double) -> Bool { direction == .atLeast ? value >= limit : value <= limit }
+        guard let must else { return "" }
         guard holds(must) else { return "missed" }
         guard let aim else { return "must" }
         return holds(aim) ? "aim" : "must"
