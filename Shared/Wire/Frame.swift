@@ -62,6 +62,12 @@ enum Frame {
     }
 
     static func unwrap(_ frame: [UInt8], kind: Kind) throws(WireError) -> [UInt8] {
+        try check(frame, kind: kind)
+        return Array(frame[headerByteCount...])
+    }
+
+    /// Checks the header; what follows it is the body.
+    static func check(_ frame: [UInt8], kind: Kind) throws(WireError) {
         guard frame.count >= headerByteCount else { throw WireError(code: .truncated) }
         guard frame[0] == magic[0], frame[1] == magic[1] else { throw WireError(code: .foreign) }
         guard frame[2] >= 1, frame[2] <= version else { throw WireError(code: .version(frame[2])) }
@@ -69,6 +75,5 @@ enum Frame {
         var length = 0
         for place in 0..<4 { length |= Int(frame[4 + place]) << (8 * place) }
         guard frame.count == headerByteCount + length else { throw WireError(code: .truncated) }
-        return Array(frame[headerByteCount...])
     }
 }
