@@ -59,6 +59,17 @@ public struct EnvelopeBatch: Equatable, Sendable {
 
     /// Reads a batch off the wire. One message that makes no sense does not spoil the others: see `refused`.
     public init(decoding frame: [UInt8]) throws(WireError) {
+        let body = try Frame.body(of: frame, kind: .envelopes)
+        var reader = ReportReader(frame, from: body.lowerBound)
+        if let batch = reader.batch() {
+            self.init(sender: batch.sender, envelopes: batch.envelopes)
+        } else {
+            try self.init(generated: frame)
+        }
+    }
+
+    /// As the generated code reads it.
+    init(generated frame: [UInt8]) throws(WireError) {
         let batch: WireEnvelopes = try decode(Frame.unwrap(frame, kind: .envelopes))
         sender = Array(batch.sender)
         beats = batch.beats.map { Beat($0) }

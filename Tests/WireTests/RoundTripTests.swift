@@ -1,7 +1,8 @@
 import JobModel
 import TestSupport
 import Testing
-import Wire
+
+@testable import Wire
 
 @Suite struct RoundTripTests {
     @Test(arguments: UInt64(0)..<200)
@@ -50,6 +51,43 @@ import Wire
             }
         )
         #expect(try AnswerBatch(decoding: batch.encoded()) == batch, "seed \(seed)")
+    }
+
+    /// Hostile or merely damaged bytes among them: the reader in one pass never says anything but what the generated
+    /// code says.
+    @Test(arguments: UInt64(0)..<400)
+    func `reports are read in one pass as the generated code reads them`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        let batch = EnvelopeBatch(
+            sender: [1, 2, 3],
+            envelopes: try (0..<Int.random(in: 0...4, using: &generator)).map { number in
+                var message = try Self.message(using: &generator)
+                while seed % 4 != 0, !Self.isReport(message) { message = try Self.message(using: &generator) }
+                return Envelope(messageID: UInt64(number), ageMilliseconds: 7, message: message)
+            }
+        )
+        var frame = try batch.encoded()
+        if seed % 4 == 1 {
+            var reader = ReportReader(frame, from: 8)
+            #expect(reader.batch()?.envelopes == batch.envelopes, "seed \(seed)")
+        }
+        for _ in 0..<200 {
+            var reader = ReportReader(frame, from: 8)
+            if let read = reader.batch() {
+                let generated = try EnvelopeBatch(generated: frame)
+                #expect(generated.refused.isEmpty && generated.beats.isEmpty, "seed \(seed), \(frame)")
+                #expect(generated.sender == read.sender, "seed \(seed), \(frame)")
+                #expect(generated.envelopes == read.envelopes, "seed \(seed), \(frame)")
+            }
+            guard frame.count > 8 else { break }
+            let place = Int.random(in: 8..<frame.count, using: &generator)
+            frame[place] = UInt8.random(in: .min ... .max, using: &generator)
+        }
+    }
+
+    private static func isReport(_ message: JobMessage) -> Bool {
+        if case .report = message { return true }
+        return false
     }
 
     @Test(arguments: UInt64(0)..<20)

@@ -30,14 +30,15 @@ struct TwinScript {
         "UPDATE backup_jobs SET error_message = 'by hand' WHERE id = '{id}'",
         "UPDATE backup_jobs SET presumed = 1 WHERE id = '{id}'",
         "UPDATE backup_jobs SET last_telemetry_at = NULL, last_contact_ms = NULL WHERE id = '{id}'",
-        "UPDATE backup_disks SET bytes_transferred = bytes_transferred + 77 WHERE backup_job_id = '{id}' AND disk_index = 1",
+        "UPDATE backup_disks SET bytes_transferred = 777 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "UPDATE backup_disks SET status = 'completed' WHERE backup_job_id = '{id}' AND disk_index = 0",
         "UPDATE backup_disks SET status = 'failed' WHERE backup_job_id = '{id}' AND disk_index = 0",
-        "UPDATE backup_disks SET total_bytes = total_bytes + 1000 WHERE backup_job_id = '{id}' AND disk_index = 1",
+        "UPDATE backup_disks SET total_bytes = 52000 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "DELETE FROM backup_disks WHERE backup_job_id = '{id}' AND disk_index = 1",
         "INSERT IGNORE INTO backup_disks (backup_job_id, disk_index, total_bytes) VALUES ('{id}', 7, 500)",
         // One too many and one too few, in one statement.
         "UPDATE IGNORE backup_disks SET disk_index = 9 WHERE backup_job_id = '{id}' AND disk_index = 1",
+        "UPDATE backup_jobs SET history_ms = 5 WHERE id = '{id}'",
         "DELETE FROM backup_jobs WHERE id = '{id}'",
     ]
 
@@ -91,7 +92,11 @@ struct TwinScript {
         }
     }
 
-    private static func message(_ clock: Int64, _ client: inout Client, _ generator: inout SplitMix64) -> JobMessage {
+    private static func message(
+        _ clock: Int64,
+        _ client: inout Client,
+        _ generator: inout SplitMix64
+    ) -> JobMessage {
         switch Int.random(in: 0..<40, using: &generator) {
         case 0..<4:
             client.attempt += Int64.random(in: 0...1, using: &generator)
@@ -105,12 +110,16 @@ struct TwinScript {
             return .completion(
                 DiskCompletion(jobID: client.id, diskIndex: Int32(disk), changeID: "c\(disk)", bytes: 0)
             )
-        case 5 where Int.random(in: 0..<5, using: &generator) == 0: return .cancel(CancelRequest(jobID: client.id))
+        case 5 where Int.random(in: 0..<5, using: &generator) == 0:
+            return .cancel(CancelRequest(jobID: client.id))
         case 6: client.done.insert(0)
         default: break
         }
         for disk in client.bytes.indices {
-            client.bytes[disk] += Int64.random(in: Bool.random(using: &generator) ? 0...300 : -1...3, using: &generator)
+            client.bytes[disk] += Int64.random(
+                in: Bool.random(using: &generator) ? 0...300 : -1...3,
+                using: &generator
+            )
         }
         var report = report(&client, clock)
         switch Int.random(in: 0..<90, using: &generator) {

@@ -50,7 +50,9 @@ import Threading
     func `rows that are not as remembered are read again`(statement: String) throws {
         try ThreadRun {
             try DatabaseLibrary.withThread { () throws in
-                let twins = try (Twin(isAdopted: false, mayJoin: true), Twin(isAdopted: false, mayJoin: false))
+                let twins = try (
+                    Twin(isAdopted: false, mayJoin: true), Twin(isAdopted: false, mayJoin: false)
+                )
                 var script = TwinScript(jobCount: 3)
                 let batches = [script.registrations()] + (0..<4).map { _ in script.progress() }
                 var second: Int64 = 1_760_000_000
@@ -67,7 +69,10 @@ import Threading
                     #expect(Twin.difference(rows.0, rows.1) == nil, "step \(step)")
                     let tally = twins.0.committer.store.tally
                     #expect(tally.misses == (step < 3 ? 0 : 1), "\(statement), step \(step)")
-                    #expect(step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8, "\(statement), step \(step): \(tally)")
+                    #expect(
+                        step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8,
+                        "\(statement), step \(step): \(tally)"
+                    )
                 }
             }
         }.value()

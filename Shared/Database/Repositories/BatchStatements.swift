@@ -23,9 +23,10 @@ struct BatchStatements {
             """
             CREATE TEMPORARY TABLE \(Self.jobs) (
               n int NOT NULL DEFAULT 0, percent decimal(5,2) NULL, seq bigint NOT NULL DEFAULT 0, key_ms bigint NULL,
-              key_rank tinyint NULL, has_telemetry tinyint NOT NULL DEFAULT 0, history tinyint NOT NULL DEFAULT 0, seen datetime NULL,
+              key_rank tinyint NULL, has_telemetry tinyint NOT NULL DEFAULT 0, history_ms bigint NULL, seen datetime NULL,
               contact_ms bigint NULL, now_ms bigint NOT NULL DEFAULT 0, is_remembered tinyint NOT NULL DEFAULT 0,
-              least_seq bigint NULL, most_seq bigint NULL, old_key_ms bigint NULL, old_key_rank tinyint NULL
+              least_seq bigint NULL, most_seq bigint NULL, old_key_ms bigint NULL, old_key_rank tinyint NULL,
+              old_history_ms bigint NULL
             ) ENGINE=MEMORY
             SELECT id, status, current_phase AS phase, bytes_transferred AS bytes, total_bytes AS total,
               transfer_speed_bps AS speed, eta_seconds AS eta, presumed, attempt\
@@ -47,11 +48,11 @@ struct BatchStatements {
     var insertJobs: String {
         """
         INSERT INTO \(Self.jobs) (n, id\(keys.isOneForm ? "" : ", disk_job_id"), status, phase, bytes, total, speed,
-          eta, percent, presumed, attempt, seq, key_ms, key_rank, has_telemetry, history, seen, contact_ms, now_ms,
-          is_remembered, least_seq, most_seq, old_key_ms, old_key_rank)
+          eta, percent, presumed, attempt, seq, key_ms, key_rank, has_telemetry, history_ms, seen, contact_ms, now_ms,
+          is_remembered, least_seq, most_seq, old_key_ms, old_key_rank, old_history_ms)
         VALUES (?, ?\(keys.isOneForm ? "" : ", ?"), ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, ?, ?,
           NOW(3) - INTERVAL ? MICROSECOND, \(ServerClock.milliseconds) - ?, \(ServerClock.milliseconds),
-          ?, ?, ?, ?, ?)
+          ?, ?, ?, ?, ?, ?)
         """
     }
 
@@ -71,7 +72,7 @@ struct BatchStatements {
           j.transfer_speed_bps = b.speed, j.eta_seconds = b.eta, j.progress_percent = b.percent,
           j.presumed = b.presumed, j.attempt = b.attempt, j.telemetry_seq = b.seq, j.telemetry_key_ms = b.key_ms,
           j.telemetry_key_rank = b.key_rank,
-          j.history_ms = CASE b.history WHEN 0 THEN j.history_ms WHEN 1 THEN b.now_ms END,
+          j.history_ms = b.history_ms,
           j.last_telemetry_at = IF(b.has_telemetry = 0, NULL, IF(b.seen IS NULL, j.last_telemetry_at,
             IF(j.last_telemetry_at IS NULL OR j.last_telemetry_at > NOW(), b.seen,
               GREATEST(j.last_telemetry_at, b.seen)))),
@@ -81,6 +82,7 @@ struct BatchStatements {
         WHERE b.is_remembered = 0
           OR (j.status = 'running' AND j.attempt = b.attempt AND j.telemetry_seq BETWEEN b.least_seq AND b.most_seq
             AND j.telemetry_key_ms <=> b.old_key_ms AND j.telemetry_key_rank <=> b.old_key_rank
+            AND j.history_ms <=> b.old_history_ms
             AND j.presumed = 0 AND j.error_message IS NULL AND j.last_telemetry_at IS NOT NULL)
         """
     }

@@ -65,12 +65,13 @@ public final class BatchTables {
                 jobs.ints { $0.after.attempt }, jobs.ints { $0.after.seq },
                 jobs.ints { $0.after.clockKey?.milliseconds },
                 jobs.ints { $0.after.clockKey.map { Int64($0.rank) } },
-                jobs.ints { $0.after.hasTelemetry ? 1 : 0 }, jobs.historyStamps,
+                jobs.ints { $0.after.hasTelemetry ? 1 : 0 }, jobs.historyTimes,
                 jobs.ints { $0.contactAgeMilliseconds.map { $0 * 1000 } },
                 jobs.ints { $0.contactAgeMilliseconds }, jobs.ints { $0.isRemembered ? 1 : 0 },
                 jobs.ints { $0.rememberedSeqs?.lowerBound }, jobs.ints { $0.rememberedSeqs?.upperBound },
                 jobs.ints { $0.before?.clockKey?.milliseconds },
                 jobs.ints { $0.before?.clockKey.map { Int64($0.rank) } },
+                jobs.ints { $0.history.lastMilliseconds },
             ],
             rowCount: jobs.count
         )

@@ -125,7 +125,7 @@ public struct JobStore {
         let isPoint = changes.indices.map { changes[$0].pointIsDue(nowMilliseconds: now) }
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
         for index in changes.indices where changes[index].before == nil {
-            try insert(changes[index], hub, isPoint: isPoint[index])
+            try insert(changes[index], hub, historyMilliseconds: isPoint[index] ? now : nil)
         }
         // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
@@ -145,7 +145,8 @@ public struct JobStore {
         let updates = JobUpdates(
             places: changes.indices.filter { changes[$0].before != nil },
             changes: changes,
-            isPoint: isPoint
+            isPoint: isPoint,
+            nowMilliseconds: now
         )
         if let tables, !isTooMany {
             guard try tables.update(updates, disks.progress) else { return false }
@@ -168,7 +169,11 @@ public struct JobStore {
         try connection.prepare("SELECT \(ServerClock.milliseconds)").query().first?.int(0) ?? 0
     }
 
-    private func insert(_ change: JobChange, _ hub: HubColumns?, isPoint: Bool) throws(DatabaseError) {
+    private func insert(
+        _ change: JobChange,
+        _ hub: HubColumns?,
+        historyMilliseconds: Int64?
+    ) throws(DatabaseError) {
         let job = change.after
         let hubValues = hub?.jobValues(change.registration) ?? []
         try connection.prepare(
@@ -179,7 +184,7 @@ public struct JobStore {
               last_telemetry_at, last_contact_ms, history_ms\(Self.names(hubValues)))
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(),
               IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL),
-              IF(?, \(ServerClock.milliseconds), NULL)\(String(repeating: ", ?", count: hubValues.count)))
+              ?\(String(repeating: ", ?", count: hubValues.count)))
             """
         ).execute(
             [
@@ -192,7 +197,7 @@ public struct JobStore {
                 .int(change.contactAgeMilliseconds == nil ? 0 : 1),
                 .int((change.contactAgeMilliseconds ?? 0) * 1000),
                 .int(change.contactAgeMilliseconds == nil ? 0 : 1),
-                .int(change.contactAgeMilliseconds ?? 0), .int(isPoint ? 1 : 0),
+                .int(change.contactAgeMilliseconds ?? 0), Value(historyMilliseconds),
             ] + hubValues.map(\.value)
         )
     }

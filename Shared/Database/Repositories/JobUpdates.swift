@@ -8,6 +8,8 @@ struct JobUpdates {
     let changes: [JobChange]
     /// By place.
     let isPoint: [Bool]
+    /// By the database's clock.
+    let nowMilliseconds: Int64
 
     var count: Int { places.count }
 
@@ -23,6 +25,19 @@ struct JobUpdates {
         column.reserveCapacity(places.count)
         for place in places { column.append(value(changes[place])) }
         return .texts(column)
+    }
+
+    /// What `history_ms` comes to be.
+    var historyTimes: BulkColumn {
+        .ints(
+            places.map { place in
+                switch changes[place].historyStamp(isPoint: isPoint[place]) {
+                case .keep: changes[place].history.lastMilliseconds
+                case .now: nowMilliseconds
+                case .clear: nil
+                }
+            }
+        )
     }
 
     /// What becomes of `history_ms`.
