@@ -92,4 +92,23 @@ import Testing
         #expect(outcome.served == 0)
         #expect(outcome.otherStatuses[503] == outcome.sentInAll && outcome.sentInAll > 20)
     }
+
+    @Test func `in lockstep all that is due at one instant waits for its turn`() throws {
+        // Ten connections, and each answer takes the others' time: the last of fifty waits longest.
+        let server = try PausingServer()
+        let load = try HTTPLoad(
+            port: server.port,
+            connectionCount: 10,
+            jobs: Self.jobs,
+            counter: MessageCounter()
+        )
+        let outcome = try load.run(
+            .lockstep(count: 50, everySeconds: 0.5),
+            warmUpSeconds: 0,
+            seconds: 0.9,
+            meter: Meter(processes: [])
+        )
+        #expect(outcome.due == 100 && outcome.latencies.count == 100)
+        #expect(outcome.faultCount == 0 && outcome.served == 100)
+    }
 }

@@ -40,6 +40,7 @@ without_services() {
         "$@"
         return
     fi
+    POLICY_IS_OURS=1
     at_exit remove_service_policy
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$SERVICE_POLICY" >/dev/null && as_root chmod 755 "$SERVICE_POLICY"
     "$@"
@@ -48,4 +49,9 @@ without_services() {
     return "$status"
 }
 
-remove_service_policy() { as_root rm -f "$SERVICE_POLICY"; }
+POLICY_IS_OURS=0
+remove_service_policy() {
+    ((POLICY_IS_OURS == 1)) || return 0
+    as_root rm -f "$SERVICE_POLICY"
+    POLICY_IS_OURS=0
+}

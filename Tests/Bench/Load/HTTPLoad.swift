@@ -67,7 +67,10 @@ final class HTTPLoad {
     private let latePercent: Int
     private var inFlight = 0
     private var outcome = Outcome()
+    /// Answers within it count for the rate.
     private var window = Int64.max...Int64.max
+    /// Messages that were due within it count for the latencies.
+    private var dueWindow = Int64.max...Int64.max
     private(set) var ledger: Ledger
 
     /// Connects.
@@ -124,6 +127,7 @@ final class HTTPLoad {
         // Until it has begun; on a busy machine that may come late.
         var end = Int64.max
         window = end...end
+        dueWindow = begin...end
         var plan = Plan(pace, start: start, seed: seed)
         var waiting = Queue<Int64>()
         var before: Meter.Reading?
@@ -134,6 +138,7 @@ final class HTTPLoad {
                 before = try meter.read()
                 end = now + Int64(seconds * 1e9)
                 window = now...end
+                dueWindow = begin...end
             }
             if after == nil, now >= end { after = try meter.read() }
             if now >= end, Double(now - end) > Self.drainSeconds * 1e9 { break }
@@ -160,7 +165,7 @@ final class HTTPLoad {
         }
         try sendWaiting(&waiting)
         while let due = plan.take(now) {
-            if window.contains(due) { outcome.due += 1 }
+            if dueWindow.contains(due) { outcome.due += 1 }
             if let place = free.take() {
                 try send(place, due: due)
             } else {
@@ -215,7 +220,7 @@ final class HTTPLoad {
 
     private func note(_ flight: Flight, _ now: Int64) {
         if window.contains(now) { outcome.served += 1 }
-        guard window.contains(flight.dueNanoseconds) else { return }
+        guard dueWindow.contains(flight.dueNanoseconds) else { return }
         outcome.latencies.record(nanoseconds: now - flight.dueNanoseconds)
     }
 
@@ -223,7 +228,7 @@ final class HTTPLoad {
     private func abandon(_ waiting: inout Queue<Int64>) {
         let now = MonotonicClock.nowNanoseconds
         for place in flights.indices where flights[place].number >= 0 {
-            if window.contains(flights[place].dueNanoseconds) {
+            if dueWindow.contains(flights[place].dueNanoseconds) {
                 outcome.latencies.record(nanoseconds: now - flights[place].dueNanoseconds)
             }
             outcome.unanswered += 1
