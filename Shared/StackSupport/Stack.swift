@@ -39,7 +39,13 @@ package final class Stack: Sendable {
         environment["FREE_PORTS"] = "1"
         environment["MARIADB_OPTIONS"] = Self.mariaDBOptions(isDurable: false)
         self.environment = environment.merging(settings) { $1 }
-        try dev("up", seconds: 120)
+        do {
+            try dev("up", seconds: 120)
+        } catch {
+            // What is up already would be taken over by the next stack, which may want another database.
+            _ = try? dev("down")
+            throw error
+        }
     }
 
     /// The options of the stack's MariaDB: never UTC, so that a confusion of zones shows.
