@@ -137,8 +137,7 @@ import Threading
             try connection.execute("UPDATE backup_disks SET status = 'Completed' WHERE disk_index = 0")
             let answers = committer.commit([try completion("job-a", disk: 1)])
             #expect(answers.map(\.verdict) == [.applied] && answers[0].jobStatus == .completed)
-            let row = try connection.query("SELECT status, backup_type FROM backup_jobs")[0]
-            #expect(row.cells == [.text("completed"), .text("full")])
+            #expect(try connection.query("SELECT status FROM backup_jobs")[0].text(0) == "completed")
         }
     }
 
