@@ -65,6 +65,7 @@ extension Trial {
         }
         var findings = Findings()
         var damaged = 0
+        var reordered = 0
         _ = try eventually(seconds: 10, everyMilliseconds: 300) {
             findings = Findings()
             var still: [(ledger: Ledger, expected: Expectation)] = []
@@ -72,6 +73,7 @@ extension Trial {
                 var own = Findings()
                 try judge.judge(one.ledger, one.expected, into: &own)
                 damaged += own.isClean ? own.damagedCount : 0
+                reordered += own.isClean ? own.reorderedCount : 0
                 // A job whose kept messages are still on their way looks damaged, too.
                 if !own.isClean { still.append(one) }
                 findings.lost += own.lost
@@ -82,6 +84,11 @@ extension Trial {
         }
         findings.suspects = open.map(\.ledger)
         if damaged > 0 { findings.notes.append("\(damaged) jobs lost kept messages with the damaged file") }
+        if reordered > 0 {
+            findings.notes.append(
+                "\(reordered) old clients went on to another ingest while theirs kept messages, which then came late"
+            )
+        }
         add(findings)
     }
 

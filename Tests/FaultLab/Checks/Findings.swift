@@ -6,6 +6,8 @@ struct Findings: Sendable {
     var notes: [String] = []
     /// Messages answered 202 that went with a file that the lab damaged.
     var damagedCount = 0
+    /// Jobs whose messages were stored in another order, since their clients went on to another hub.
+    var reorderedCount = 0
 
     /// The ledgers of the jobs that did not fit.
     var suspects: [Ledger] = []

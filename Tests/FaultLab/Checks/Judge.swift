@@ -11,23 +11,26 @@ struct Judge {
     /// Judges a job's row and its events.
     func judge(_ ledger: Ledger, _ exact: Expectation, into findings: inout Findings) throws {
         let stored = try StoredJob(connection, job: ledger.job)
-        if let contradiction = exact.contradiction, !way.mayMissKept {
+        let mayMiss = way.mayMissKept || ledger.hasLeftKept
+        if let contradiction = exact.contradiction, !mayMiss {
             return findings.wrong.append("\(ledger.job): \(contradiction)")
         }
-        if exact.contradiction == nil, isOneOf(exact.possible, stored, &findings, ledger.job) { return }
-        if way.mayMissKept, try isRemnant(ledger, stored) {
-            findings.damagedCount += 1
-            return
-        }
+        if exact.contradiction == nil, isOneOf(exact.possible, stored, ledger, mayMiss, &findings) { return }
+        if mayMiss, try isRemnant(ledger, stored) { return countMiss(ledger, &findings) }
         let line = "\(ledger.job): \(difference(exact.possible, stored)); \(Self.last(ledger))"
         if isLoss(ledger, stored) { findings.lost.append(line) } else { findings.wrong.append(line) }
+    }
+
+    private func countMiss(_ ledger: Ledger, _ findings: inout Findings) {
+        if way.mayMissKept { findings.damagedCount += 1 } else { findings.reorderedCount += 1 }
     }
 
     private func isOneOf(
         _ possible: [Expectation.Possible],
         _ stored: StoredJob,
-        _ findings: inout Findings,
-        _ job: String
+        _ ledger: Ledger,
+        _ mayMiss: Bool,
+        _ findings: inout Findings
     ) -> Bool {
         let fitting = possible.filter { one in
             guard let expected = one.job else { return stored.row == nil }
@@ -36,12 +39,13 @@ struct Judge {
         guard !fitting.isEmpty else { return false }
         let events = stored.events.filter { !$0.isMark && !$0.isReturn }.map(\.text)
         guard !fitting.contains(where: { $0.events == events }) else { return true }
-        if way.mayMissKept {
-            // The rows do not show it, but a message that went with the damaged file would have told the same by
-            // another event.
-            findings.damagedCount += 1
+        if mayMiss {
+            // The rows do not show it, but a message that is missing would have told the same by another event.
+            countMiss(ledger, &findings)
         } else {
-            findings.wrong.append("\(job): its events are \(events), by the rules \(fitting[0].events)")
+            findings.wrong.append(
+                "\(ledger.job): its events are \(events), by the rules \(fitting[0].events)"
+            )
         }
         return true
     }

@@ -44,7 +44,7 @@ final class FleetClient: Sendable {
                 ledger.note(request, .unknown)
                 return ledger.noteDeath(at: LabClock.now)
             }
-            ledger.note(request, fate)
+            ledger.note(request, fate, hub: line.hub)
             fleet.counted(fate)
             // A registration that is refused leaves nothing to tell of.
             if request.isRegistration, fate != .taken { return }
@@ -67,7 +67,8 @@ final class FleetClient: Sendable {
         while !hasDied {
             let begin = LabClock.now
             let reply = line.post(request)
-            ledger.noteTry(from: begin, to: LabClock.now)
+            // What the database refuses for good is none of the job's signs of life.
+            if reply?.status != 422 { ledger.noteTry(from: begin, to: LabClock.now) }
             switch reply?.status {
             case 200, 201: return .taken
             case 202: return .kept
@@ -88,6 +89,8 @@ struct Line {
     private let ports: [Int]
     private var place: Int
     private var connection: HTTPConnection?
+    /// The hub, by its place, that the last request went to.
+    private(set) var hub = 0
 
     init(ports: [Int], first: Int) {
         self.ports = ports
@@ -96,8 +99,9 @@ struct Line {
 
     /// Posts a request. nil if no whole answer came.
     mutating func post(_ request: ClientRequest) -> HTTPReply? {
+        hub = place % ports.count
         do {
-            let open = try connection ?? HTTPConnection(port: ports[place % ports.count])
+            let open = try connection ?? HTTPConnection(port: ports[hub])
             connection = nil
             let reply = try open.request("POST", request.path, body: request.body)
             if reply.headers["connection"] != "close" { connection = open }

@@ -21,6 +21,8 @@ final class Ledger: Sendable {
         var fate: Fate
         /// When its fate was known, in milliseconds since 1970 UTC.
         var at: Int64
+        /// Which of several hubs answered it, or was to. nil where that is of no interest.
+        var hub: Int?
     }
 
     /// A stretch of time, in milliseconds since 1970 UTC, in which the client spoke at least every 300 ms.
@@ -62,8 +64,22 @@ final class Ledger: Sendable {
     }
 
     /// Notes a request and what became of it.
-    func note(_ request: ClientRequest, _ fate: Fate) {
-        state.withLock { $0.entries.append(Entry(request: request, fate: fate, at: LabClock.now)) }
+    func note(_ request: ClientRequest, _ fate: Fate, hub: Int? = nil) {
+        let entry = Entry(request: request, fate: fate, at: LabClock.now, hub: hub)
+        state.withLock { $0.entries.append(entry) }
+    }
+
+    /// An old client went on to another hub while the one before may still have kept messages of its: across hubs their
+    /// order is not promised.
+    var hasLeftKept: Bool {
+        guard !isNew else { return false }
+        var keepers: Set<Int> = []
+        for entry in entries {
+            guard let hub = entry.hub else { continue }
+            if keepers.contains(where: { $0 != hub }) { return true }
+            if entry.fate == .kept { keepers.insert(hub) }
+        }
+        return false
     }
 
     /// Notes that the client spoke, or tried to, for so long.
@@ -79,7 +95,9 @@ final class Ledger: Sendable {
 
     /// All of it, for a failure: a line for each request.
     var text: String {
-        entries.map { "\($0.at) \($0.fate) \($0.request.path) \($0.request.body)\n" }.joined()
+        entries.map {
+            "\($0.at) \($0.fate) \($0.hub.map { "hub \($0 + 1) " } ?? "")\($0.request.path) \($0.request.body)\n"
+        }.joined()
     }
 
     /// Notes that the client is no more.
