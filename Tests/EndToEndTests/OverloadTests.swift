@@ -67,7 +67,7 @@ extension EndToEndTests {
             for job in jobs + ending {
                 #expect(try hub.register(job, vm: job, totals: [1_000_000], telemetry: true).status == 201)
             }
-            // A database that takes some 60 updates a second in each of the two lanes.
+            // A database that takes some 120 updates a second in each of the two lanes.
             let root = try Connection.open(
                 DatabaseSettings(
                     socketPath: try stack.variables()["SENDENSE_MARIADB_SOCKET"],
@@ -77,7 +77,7 @@ extension EndToEndTests {
                 )
             )
             try root.execute(
-                "CREATE TRIGGER slow BEFORE UPDATE ON backup_jobs FOR EACH ROW SET @slept = SLEEP(0.016)"
+                "CREATE TRIGGER slow BEFORE UPDATE ON backup_jobs FOR EACH ROW SET @slept = SLEEP(0.008)"
             )
             let seen = Mutex(Seen())
             let isOver = Atomic<Bool>(false)
@@ -132,6 +132,8 @@ extension EndToEndTests {
             for job in ending {
                 try connection.waitForJob(job, seconds: 20) { $0.status == "completed" }
             }
+            // As its Retry-After says, a second later at the latest.
+            pause(milliseconds: 1000)
             let reply = try hub.telemetry(
                 .init(job: jobs[0], seq: 1_000_000, bytes: [1_000_000], totals: [1_000_000])
             )
