@@ -44,9 +44,10 @@ public struct RememberedJob: Equatable, Sendable {
     }
 
     /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has been
-    /// heard of, has no error, and has disks whose totals are all known.
+    /// heard of, has no error, a `seq` that a client may have sent, and disks whose totals are all known.
     public init?(_ job: Job) {
         guard job.status == .running, job.hasTelemetry, !job.isPresumed, job.errorMessage == nil,
+            job.seq >= 0,
             job.clockKey.map({ $0.rank == ClockKey.progressRank }) ?? true, job.total > 0
         else { return nil }
         var disks: [RememberedDisk] = []
@@ -108,9 +109,9 @@ public struct RememberedJob: Equatable, Sendable {
     /// - Parameters:
     ///   - reports: all of one job, in the order of their arrival; at least one.
     ///   - id: the job's id.
-    /// - Returns: the job before and after, the stored `seq`s from which that is so, and an answer for each report. In `after` the places of what is not
-    ///   remembered are told anew, but for the VM's name, the type, change ids and errors, which stay as they are.
-    ///   nil where the reports are more than plain progress, or look at what is not remembered.
+    /// - Returns: the job before and after, the stored `seq`s from which that is so, and an answer for each report. In
+    ///   `after` the places of what is not remembered are told anew, but for the VM's name, the type, change ids and
+    ///   errors, which stay as they are. nil where the reports are more than plain progress, or look at what is not remembered.
     public func merge(
         _ reports: some Collection<Report>,
         _ id: JobID

@@ -107,9 +107,8 @@ final class DoorHandler: ChannelInboundHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         serve(request) { response in
-            // Requests that came at once are handed on within the writing of the answer before: were they
-            // also
-            // answered within it, each would take its share of the stack.
+            // Requests that came at once are handed on within the writing of the answer before: were they also answered
+            // within it, each would take its share of the stack.
             if eventLoop.inEventLoop, !bound.value.0.isWriting {
                 bound.value.0.answer(response(), bound.value.1)
             } else {

@@ -22,6 +22,8 @@ final class DoorLoop: Sendable {
     /// What was handed out before, for its memory.
     private let spare: NIOLoopBoundBox<[Delivery]>
     private let watched: NIOLoopBoundBox<[ObjectIdentifier: FastLane]?>
+    /// The timer runs: connections that come and go one by one must not set off one each.
+    private let isLookDue: NIOLoopBoundBox<Bool>
 
     /// - Parameters:
     ///   - eventLoop: the loop of the connections.
@@ -32,6 +34,7 @@ final class DoorLoop: Sendable {
         isTurnWatched = .makeBoxSendingValue(false, eventLoop: eventLoop)
         spare = .makeBoxSendingValue([], eventLoop: eventLoop)
         watched = .makeEmptyBox(eventLoop: eventLoop)
+        isLookDue = .makeBoxSendingValue(false, eventLoop: eventLoop)
         scratch = .makeBoxSendingValue(ByteBuffer(), eventLoop: eventLoop)
     }
 
@@ -79,7 +82,7 @@ final class DoorLoop: Sendable {
 
     /// A connection opens, on the loop.
     func watch(_ lane: FastLane) {
-        if watched.value?.isEmpty ?? true { lookLater() }
+        if !isLookDue.value { lookLater() }
         watched.value = watched.value ?? [:]
         watched.value?[ObjectIdentifier(lane)] = lane
     }
@@ -89,7 +92,9 @@ final class DoorLoop: Sendable {
 
     /// Looks at all connections once a second, as long as there are any.
     private func lookLater() {
+        isLookDue.value = true
         eventLoop.scheduleTask(in: .seconds(1)) { [self] in
+            isLookDue.value = false
             let now = MonotonicClock.nowMilliseconds
             // Closing one changes what is watched.
             for lane in (watched.value ?? [:]).values { lane.look(nowMilliseconds: now) }
