@@ -159,7 +159,7 @@ let package = Package(
         shared("DatabaseKit", ["Database", "ServiceKit", "Threading", logging]),
         shared("TestSupport", ["Database", "JobModel", "TelemetryContract"]),
         // What end-to-end tests and the fault lab share: real processes, and clients of theirs.
-        shared("StackSupport", ["Database", "TestSupport"]),
+        shared("StackSupport", ["Database", "TestSupport", "Threading"]),
 
         // Services never import one another.
         service(

@@ -71,19 +71,4 @@ enum Bench {
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, descriptorCount))
         unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-
-    /// Ctrl-C and SIGTERM end the process in order, so that what it started and made goes with it.
-    private static func endOnSignals() {
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, number) }
-        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let watched = signals
-        _ = DedicatedThread(name: "signals") {
-            var signals = watched
-            var number: Int32 = 0
-            while unsafe sigwait(&signals, &number) != 0 {}
-            exit(128 + number)
-        }
-    }
 }

@@ -18,16 +18,7 @@ final class PausingServer: Sendable {
         self.pauseMilliseconds = pauseMilliseconds
         port = try ServicePorts.take()
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let (length, listener) = (socklen_t(MemoryLayout<sockaddr_in>.size), listener)
-        let code = unsafe withUnsafePointer(to: &address) { address in
-            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(listener, $0, length)
-            }
-        }
+        let code = unsafe LocalAddress.with(port) { [listener] in unsafe bind(listener, $0, $1) }
         guard code == 0, listen(listener, 16) == 0 else { throw EndToEndError("no listener: errno \(errno)") }
         Thread { [self] in
             while true {

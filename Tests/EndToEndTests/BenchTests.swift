@@ -9,14 +9,7 @@ extension EndToEndTests {
     @Suite(.timeLimit(.minutes(5)))
     struct BenchTests {
         private func bench(_ variables: [String: String]) throws -> Command.Output {
-            let folder = try StackFolder.path("bench")
-            let own = ["SENDENSE_BIN_DIR": Stack.binaries, "SKIP_BUILD": "1", "NO_INSTALL": "1"]
-            return try Command.run(
-                [Stack.root + "/dev", "bench"] + variables.map { "\($0)=\($1)" },
-                environment: ProcessInfo.processInfo.environment.merging(own) { $1 },
-                folder: folder,
-                seconds: 240
-            )
+            try Command.smoke("bench", variables, seconds: 240)
         }
 
         @Test func `writer and path are measured, and what was acknowledged is stored`() throws {

@@ -7,14 +7,7 @@ extension EndToEndTests {
     @Suite(.timeLimit(.minutes(6)))
     struct FaultLabTests {
         private func lab(_ variables: [String: String]) throws -> Command.Output {
-            let folder = try StackFolder.path("lab")
-            let own = ["SENDENSE_BIN_DIR": Stack.binaries, "SKIP_BUILD": "1", "NO_INSTALL": "1"]
-            return try Command.run(
-                [Stack.root + "/dev", "faults"] + variables.map { "\($0)=\($1)" },
-                environment: ProcessInfo.processInfo.environment.merging(own) { $1 },
-                folder: folder,
-                seconds: 300
-            )
+            try Command.smoke("faults", variables, seconds: 300)
         }
 
         @Test func `nothing is lost, wrong or falsely marked in the lab's quick scenarios`() throws {

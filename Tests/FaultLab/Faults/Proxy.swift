@@ -28,7 +28,8 @@ final class Proxy: Sendable {
         self.upstream = upstream
         port = try ServicePorts.take()
         listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard unsafe Self.atLocal(port, { unsafe bind(listener, $0, $1) }) == 0, listen(listener, 16) == 0
+        guard unsafe LocalAddress.with(port, { unsafe bind(listener, $0, $1) }) == 0,
+            listen(listener, 16) == 0
         else {
             throw EndToEndError("proxy on port \(port): errno \(errno)")
         }
@@ -55,7 +56,7 @@ final class Proxy: Sendable {
             // A service that is started now must not hold it open.
             _ = fcntl(near, F_SETFD, FD_CLOEXEC)
             let far = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            guard unsafe Self.atLocal(upstream, { unsafe connect(far, $0, $1) }) == 0 else {
+            guard unsafe LocalAddress.with(upstream, { unsafe connect(far, $0, $1) }) == 0 else {
                 close(near)
                 close(far)
                 continue
@@ -122,19 +123,5 @@ final class Proxy: Sendable {
             rest = rest.dropFirst(count)
         }
         return true
-    }
-
-    private static func atLocal(
-        _ port: Int,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return unsafe withUnsafePointer(to: &address) { address in
-            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }
-        }
     }
 }
