@@ -67,7 +67,7 @@ extension EndToEndTests {
             for job in jobs + ending {
                 #expect(try hub.register(job, vm: job, totals: [1_000_000], telemetry: true).status == 201)
             }
-            // A database that takes some 120 updates a second in each of the two lanes.
+            // A database that takes some 60 updates a second in each of the two lanes.
             let root = try Connection.open(
                 DatabaseSettings(
                     socketPath: try stack.variables()["SENDENSE_MARIADB_SOCKET"],
@@ -77,7 +77,7 @@ extension EndToEndTests {
                 )
             )
             try root.execute(
-                "CREATE TRIGGER slow BEFORE UPDATE ON backup_jobs FOR EACH ROW SET @slept = SLEEP(0.008)"
+                "CREATE TRIGGER slow BEFORE UPDATE ON backup_jobs FOR EACH ROW SET @slept = SLEEP(0.016)"
             )
             let seen = Mutex(Seen())
             let isOver = Atomic<Bool>(false)
@@ -132,11 +132,14 @@ extension EndToEndTests {
             for job in ending {
                 try connection.waitForJob(job, seconds: 20) { $0.status == "completed" }
             }
-            // As its Retry-After says, a second later at the latest.
-            pause(milliseconds: 1000)
-            let reply = try hub.telemetry(
-                .init(job: jobs[0], seq: 1_000_000, bytes: [1_000_000], totals: [1_000_000])
-            )
+            let last = Hub.Message(job: jobs[0], seq: 1_000_000, bytes: [1_000_000], totals: [1_000_000])
+            var reply = try hub.telemetry(last)
+            if reply.status == 503 {
+                // The last verdicts waited long; whoever comes again when told to gets through.
+                let seconds = try #require(reply.headers["retry-after"].flatMap { UInt32($0) })
+                pause(milliseconds: seconds * 1000)
+                reply = try hub.telemetry(last)
+            }
             #expect(reply.status == 200, "once the pressure is gone all get through: \(reply.text)")
         }
     }

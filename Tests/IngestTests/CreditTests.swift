@@ -77,17 +77,19 @@ import Testing
         for wait in [1900, 20, 1900] as [Int64] {
             congestion.note(waitMilliseconds: wait, nowMilliseconds: 100)
         }
-        congestion.turn(nowMilliseconds: 260)
+        congestion.turn(nowMilliseconds: 260, isAnyOut: true)
         #expect(congestion.level == .none)
         for wait in [600, 500, 1900] as [Int64] {
             congestion.note(waitMilliseconds: wait, nowMilliseconds: 300)
         }
-        congestion.turn(nowMilliseconds: 520)
+        congestion.turn(nowMilliseconds: 520, isAnyOut: true)
         #expect(congestion.level == .progress)
         congestion.note(waitMilliseconds: 1500, nowMilliseconds: 600)
-        congestion.turn(nowMilliseconds: 780)
+        congestion.turn(nowMilliseconds: 780, isAnyOut: true)
         #expect(congestion.level == .everything)
-        congestion.turn(nowMilliseconds: 1100)
+        congestion.turn(nowMilliseconds: 1100, isAnyOut: true)
+        #expect(congestion.level == .everything, "a commit takes longer than a slot")
+        congestion.turn(nowMilliseconds: 1400, isAnyOut: false)
         #expect(congestion.level == .none, "nothing waits")
     }
 }

@@ -29,15 +29,25 @@ struct Congestion {
 
     /// A verdict came after so long.
     mutating func note(waitMilliseconds: Int64, nowMilliseconds: Int64) {
-        turn(nowMilliseconds: nowMilliseconds)
+        turn(nowMilliseconds: nowMilliseconds, isAnyOut: true)
         shortestWait = min(shortestWait ?? .max, waitMilliseconds)
     }
 
     /// Judges the slot that has ended.
-    mutating func turn(nowMilliseconds: Int64) {
+    ///
+    /// One without a verdict tells nothing while messages wait for theirs: commits may take longer than a slot, and the
+    /// verdicts of each come at once.
+    ///
+    /// - Parameters:
+    ///   - nowMilliseconds: now.
+    ///   - isAnyOut: messages wait for their verdicts.
+    mutating func turn(nowMilliseconds: Int64, isAnyOut: Bool) {
         guard nowMilliseconds - slotStart >= Self.slotMilliseconds else { return }
         slotStart = nowMilliseconds
-        let wait = shortestWait ?? 0
+        guard let wait = shortestWait else {
+            if !isAnyOut { level = .none }
+            return
+        }
         shortestWait = nil
         level =
             wait >= timeoutMilliseconds * 3 / 4

@@ -147,9 +147,10 @@ final class PublisherDesk: Sendable {
 
     /// Puts what is known of the writers into the ingest's health.
     func judge(nowMilliseconds: Int64) {
-        windowGauge.record(outstanding.load(ordering: .relaxed))
+        let outstanding = outstanding.load(ordering: .relaxed)
+        windowGauge.record(outstanding)
         let links = state.withLock { state in
-            state.congestion.turn(nowMilliseconds: nowMilliseconds)
+            state.congestion.turn(nowMilliseconds: nowMilliseconds, isAnyOut: outstanding > 0)
             level.store(state.congestion.level.rawValue, ordering: .relaxed)
             state.refused.forget(nowMilliseconds: nowMilliseconds)
             return state.links
