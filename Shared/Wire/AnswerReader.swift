@@ -6,58 +6,57 @@ internal import JobModel
 /// that it knows, in the plainest of its encodings; at anything else it gives up, and the generated code reads the whole
 /// batch.
 struct AnswerReader {
-    private var index: Int
-    private let end: Int
+    private var reader: ProtobufReader
 
-    /// The answers of a body that lies in the bytes. nil: they are for the generated code.
-    static func answers(_ bytes: [UInt8], in body: Range<Int>) -> [AnswerEnvelope]? {
-        var reader = AnswerReader(index: body.lowerBound, end: body.upperBound)
+    /// - Parameters:
+    ///   - bytes: a frame.
+    ///   - start: where its body begins; it ends with the frame.
+    init(_ bytes: [UInt8], from start: Int) {
+        reader = ProtobufReader(bytes, from: start)
+    }
+
+    /// The answers of a batch. nil: they are for the generated code.
+    mutating func answers() -> [AnswerEnvelope]? {
         var answers: [AnswerEnvelope] = []
         // No answer takes less.
-        answers.reserveCapacity(body.count / 16)
-        while reader.index < reader.end {
-            guard bytes[reader.index] == 1 << 3 | 2 else { return nil }
-            reader.index += 1
-            guard let length = reader.varint(bytes), length <= UInt64(reader.end - reader.index) else {
-                return nil
-            }
-            var answer = AnswerReader(index: reader.index, end: reader.index + Int(length))
-            guard let envelope = answer.answer(bytes) else { return nil }
+        answers.reserveCapacity((reader.bytes.count - reader.place) / 16)
+        while !reader.isAtEnd {
+            guard reader.varint() == ProtobufReader.bytes(1), let end = reader.end(),
+                let envelope = answer(until: end)
+            else { return nil }
             answers.append(envelope)
-            reader.index = answer.end
         }
         return answers
     }
 
-    private mutating func answer(_ bytes: [UInt8]) -> AnswerEnvelope? {
+    private mutating func answer(until end: Int) -> AnswerEnvelope? {
         var id: UInt64 = 0
         var answer = Answer(.unavailable)
-        while index < end {
-            let tag = bytes[index]
-            index += 1
-            if tag == 6 << 3 | 2 {
-                guard let text = text(bytes) else { return nil }
+        while reader.place < end {
+            let tag = reader.varint()
+            if tag == ProtobufReader.bytes(6) {
+                guard let text = reader.text() else { return nil }
                 answer.detail = text
                 continue
             }
-            guard let value = varint(bytes) else { return nil }
+            guard let value = reader.varint() else { return nil }
             switch tag {
-            case 1 << 3:
+            case ProtobufReader.number(1):
                 id = value
-            case 2 << 3:
+            case ProtobufReader.number(2):
                 guard value < 0x80, let verdict = Verdict(WireVerdict(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
                 answer.verdict = verdict
-            case 3 << 3:
+            case ProtobufReader.number(3):
                 guard value < 0x80,
                     let status = JobStatus(WireJobStatus(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
                 answer.jobStatus = status
-            case 4 << 3:
+            case ProtobufReader.number(4):
                 answer.attempt = Int64(bitPattern: value)
-            case 5 << 3:
+            case ProtobufReader.number(5):
                 answer.storedSeq = Int64(bitPattern: value)
-            case 7 << 3:
+            case ProtobufReader.number(7):
                 guard value < 0x80,
                     let command = ClientCommand(WireCommand(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
@@ -66,26 +65,7 @@ struct AnswerReader {
                 return nil
             }
         }
+        guard reader.place == end else { return nil }
         return AnswerEnvelope(messageID: id, answer: answer)
-    }
-
-    /// A number of at most nine bytes. nil also where it is cut or longer.
-    private mutating func varint(_ bytes: [UInt8]) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 63, by: 7) {
-            guard index < end else { return nil }
-            let byte = bytes[index]
-            index += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
-        }
-        return nil
-    }
-
-    private mutating func text(_ bytes: [UInt8]) -> String? {
-        guard let length = varint(bytes), length <= UInt64(end - index) else { return nil }
-        let start = index
-        index += Int(length)
-        return String(validating: bytes[start..<index], as: UTF8.self)
     }
 }

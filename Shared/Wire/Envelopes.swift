@@ -130,7 +130,8 @@ public struct AnswerBatch: Equatable, Sendable {
     /// Reads a batch off the wire. An answer with a verdict that this build does not know reads as unavailable.
     public init(decoding frame: [UInt8]) throws(WireError) {
         let body = try Frame.body(of: frame, kind: .answers)
-        if let plain = AnswerReader.answers(frame, in: body) {
+        var reader = AnswerReader(frame, from: body.lowerBound)
+        if let plain = reader.answers() {
             answers = plain
             return
         }

@@ -6,30 +6,27 @@ internal import JobModel
 /// generated code reads the batch from its beginning: what a batch means, and whether it means anything, is never
 /// decided here alone.
 struct ReportReader {
-    private let bytes: [UInt8]
-    private var place: Int
+    private var reader: ProtobufReader
 
     /// - Parameters:
     ///   - bytes: a frame.
     ///   - start: where its body begins; it ends with the frame.
     init(_ bytes: [UInt8], from start: Int) {
-        self.bytes = bytes
-        place = start
+        reader = ProtobufReader(bytes, from: start)
     }
 
     /// The sender and the envelopes of a batch. nil: the generated code has to read it.
     mutating func batch() -> (sender: [UInt8], envelopes: [Envelope])? {
         var sender: [UInt8]?
         var envelopes: [Envelope] = []
-        envelopes.reserveCapacity(bytes.count / 128)
-        while place < bytes.count {
-            switch varint() {
-            case Self.tag(1, .bytes):
-                guard sender == nil, let end = length() else { return nil }
-                sender = Array(bytes[place..<end])
-                place = end
-            case Self.tag(2, .bytes):
-                guard let end = length(), let envelope = envelope(until: end) else { return nil }
+        envelopes.reserveCapacity(reader.bytes.count / 128)
+        while !reader.isAtEnd {
+            switch reader.varint() {
+            case ProtobufReader.bytes(1):
+                guard sender == nil, let contents = reader.contents() else { return nil }
+                sender = Array(contents)
+            case ProtobufReader.bytes(2):
+                guard let end = reader.end(), let envelope = envelope(until: end) else { return nil }
                 envelopes.append(envelope)
             default: return nil
             }
@@ -41,24 +38,24 @@ struct ReportReader {
         var messageID: UInt64 = 0
         var age: UInt64 = 0
         var report: Report?
-        while place < end {
-            switch varint() {
-            case Self.tag(1, .varint):
-                guard let value = varint() else { return nil }
+        while reader.place < end {
+            switch reader.varint() {
+            case ProtobufReader.number(1):
+                guard let value = reader.varint() else { return nil }
                 messageID = value
-            case Self.tag(2, .varint):
-                guard let value = varint(), value <= UInt32.max else { return nil }
+            case ProtobufReader.number(2):
+                guard let value = reader.varint(), value <= UInt32.max else { return nil }
                 age = value
-            case Self.tag(10, .bytes):
+            case ProtobufReader.bytes(10):
                 // A second one would be merged into the first.
-                guard report == nil, let end = length(), let read = self.report(until: end) else {
+                guard report == nil, let end = reader.end(), let read = self.report(until: end) else {
                     return nil
                 }
                 report = read
             default: return nil
             }
         }
-        guard place == end, let report else { return nil }
+        guard reader.place == end, let report else { return nil }
         return Envelope(messageID: messageID, ageMilliseconds: UInt32(age), message: .report(report))
     }
 
@@ -75,38 +72,38 @@ struct ReportReader {
         var timestamp: Int64?
         var attempt: Int64?
         var seq: Int64?
-        while place < end {
-            let tag = varint()
+        while reader.place < end {
+            let tag = reader.varint()
             switch tag {
-            case Self.tag(1, .bytes):
-                guard let text = text(), let id = JobID(text) else { return nil }
+            case ProtobufReader.bytes(1):
+                guard let text = reader.text(), let id = JobID(text) else { return nil }
                 jobID = id
-            case Self.tag(3, .bytes):
-                guard let text = text() else { return nil }
+            case ProtobufReader.bytes(3):
+                guard let text = reader.text() else { return nil }
                 phase = text
-            case Self.tag(9, .bytes):
-                guard let end = length(), let disk = disk(until: end) else { return nil }
+            case ProtobufReader.bytes(9):
+                guard let end = reader.end(), let disk = disk(until: end) else { return nil }
                 disks.append(disk)
-            case Self.tag(10, .bytes):
-                guard let text = text() else { return nil }
+            case ProtobufReader.bytes(10):
+                guard let text = reader.text() else { return nil }
                 error = text
             default:
-                guard let value = varint() else { return nil }
+                guard let value = reader.varint() else { return nil }
                 switch tag {
-                case Self.tag(2, .varint): status = Self.status(value)
-                case Self.tag(4, .varint): bytesDone = Int64(bitPattern: value)
-                case Self.tag(5, .varint): total = Int64(bitPattern: value)
-                case Self.tag(6, .varint): speed = Int64(bitPattern: value)
-                case Self.tag(7, .varint): eta = Int32(truncatingIfNeeded: value)
-                case Self.tag(8, .varint): percent = Int32(truncatingIfNeeded: value)
-                case Self.tag(11, .varint): timestamp = Int64(bitPattern: value >> 1) ^ -Int64(value & 1)
-                case Self.tag(12, .varint): attempt = Int64(bitPattern: value)
-                case Self.tag(13, .varint): seq = Int64(bitPattern: value)
+                case ProtobufReader.number(2): status = Self.status(value)
+                case ProtobufReader.number(4): bytesDone = Int64(bitPattern: value)
+                case ProtobufReader.number(5): total = Int64(bitPattern: value)
+                case ProtobufReader.number(6): speed = Int64(bitPattern: value)
+                case ProtobufReader.number(7): eta = Int32(truncatingIfNeeded: value)
+                case ProtobufReader.number(8): percent = Int32(truncatingIfNeeded: value)
+                case ProtobufReader.number(11): timestamp = Int64(bitPattern: value >> 1) ^ -Int64(value & 1)
+                case ProtobufReader.number(12): attempt = Int64(bitPattern: value)
+                case ProtobufReader.number(13): seq = Int64(bitPattern: value)
                 default: return nil
                 }
             }
         }
-        guard place == end, let jobID, let status else { return nil }
+        guard reader.place == end, let jobID, let status else { return nil }
         return Report(
             jobID: jobID,
             status: status,
@@ -129,56 +126,23 @@ struct ReportReader {
         var bytesDone: Int64 = 0
         var total: Int64?
         var status: DiskStatus?
-        while place < end {
-            guard let tag = varint(), let value = varint() else { return nil }
+        while reader.place < end {
+            guard let tag = reader.varint(), let value = reader.varint() else { return nil }
             switch tag {
-            case Self.tag(1, .varint): index = Int32(truncatingIfNeeded: value)
-            case Self.tag(2, .varint): bytesDone = Int64(bitPattern: value)
-            case Self.tag(3, .varint): total = Int64(bitPattern: value)
-            case Self.tag(4, .varint):
+            case ProtobufReader.number(1): index = Int32(truncatingIfNeeded: value)
+            case ProtobufReader.number(2): bytesDone = Int64(bitPattern: value)
+            case ProtobufReader.number(3): total = Int64(bitPattern: value)
+            case ProtobufReader.number(4):
                 status = Int(exactly: value).flatMap { WireDiskStatus(rawValue: $0) }
                     .flatMap { DiskStatus($0) }
             default: return nil
             }
         }
-        guard place == end, let status else { return nil }
+        guard reader.place == end, let status else { return nil }
         return DiskReport(index: index, bytes: bytesDone, total: total, status: status)
     }
 
     private static func status(_ value: UInt64) -> ReportedStatus? {
         Int(exactly: value).flatMap { WireReportedStatus(rawValue: $0) }.flatMap { ReportedStatus($0) }
-    }
-
-    private enum WireType: UInt64 {
-        case varint = 0
-        case bytes = 2
-    }
-
-    private static func tag(_ field: UInt64, _ type: WireType) -> UInt64 { field << 3 | type.rawValue }
-
-    /// The next number. nil: there is none, or it has more than ten bytes.
-    private mutating func varint() -> UInt64? {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while place < bytes.count, shift < 64 {
-            let byte = bytes[place]
-            place += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return shift == 63 && byte > 1 ? nil : value }
-            shift += 7
-        }
-        return nil
-    }
-
-    /// Where the field that begins here ends.
-    private mutating func length() -> Int? {
-        guard let count = varint(), count <= UInt64(bytes.count - place) else { return nil }
-        return place + Int(count)
-    }
-
-    private mutating func text() -> String? {
-        guard let end = length() else { return nil }
-        defer { place = end }
-        return String(validating: bytes[place..<end], as: UTF8.self)
     }
 }

@@ -111,7 +111,8 @@ import Testing
             let place = Int.random(in: Frame.headerByteCount..<bytes.count, using: &generator)
             bytes[place] = UInt8.random(in: .min ... .max, using: &generator)
             let body = Frame.headerByteCount..<bytes.count
-            guard let plain = AnswerReader.answers(bytes, in: body) else { continue }
+            var reader = AnswerReader(bytes, from: body.lowerBound)
+            guard let plain = reader.answers() else { continue }
             let wire: WireAnswers = try decode(Array(bytes[body]))
             let generated = wire.answers.map { AnswerEnvelope(messageID: $0.messageID, answer: Answer($0)) }
             #expect(plain == generated, "seed \(seed), byte \(place)")
@@ -131,6 +132,7 @@ import Testing
             )
         )
         let frame = try AnswerBatch(answers: [usual, usual]).encoded()
-        #expect(AnswerReader.answers(frame, in: Frame.headerByteCount..<frame.count) == [usual, usual])
+        var reader = AnswerReader(frame, from: Frame.headerByteCount)
+        #expect(reader.answers() == [usual, usual])
     }
 }
