@@ -8,8 +8,9 @@ import Wire
 
 /// One lane: a thread with a connection of its own that takes all that has arrived since its last commit.
 final class Lane: Sendable {
-    /// A batch below this is small: its lane has time to wait for company.
-    private static let smallBatchCount = 32
+    /// A batch below this is small: its lane has time to wait for company. Two lanes' worth is less than the
+    /// connections of a small crowd of clients that each wait for their answer, who would else wait for one another.
+    private static let companyCount = 24
     /// Beats that find a place behind a full load of messages.
     private static let beatCountMax = 1024
 
@@ -69,7 +70,6 @@ final class Lane: Sendable {
         let session = Session(settings.database, part: Self.part(number), health: health, logger: logger)
         let committer = Committer(session, logger: logger)
         var beats = LaneBeats(session, settings: settings, lane: Int32(number), logger: logger)
-        var lastCount = 0
         while let work = mailbox.takeAll(waitingMilliseconds: 1000) {
             guard !work.isEmpty else {
                 // Keeps the connection, or tries to get one, so that health tells the truth without load.
@@ -77,20 +77,19 @@ final class Lane: Sendable {
                 committer.idle()
                 continue
             }
-            var all = work
-            all += company(work.count, lastCount)
-            lastCount = all.count
-            store(all, committer, &beats)
+            store(work + company(of: work), committer, &beats)
             committer.idle()
         }
         if migrated.isOpen { beats.signOff() }
     }
 
-    /// What arrives while a lane with little to do waits a little: fewer, larger commits.
-    private func company(_ count: Int, _ lastCount: Int) -> [LaneWork] {
-        guard max(count, lastCount) < Self.smallBatchCount, settings.lingerMilliseconds > 0 else { return [] }
-        Pause.milliseconds(settings.lingerMilliseconds)
-        return mailbox.takeAll(waitingMilliseconds: 0) ?? []
+    /// What arrives while a lane with little to do waits a little: fewer, larger commits. What waited elsewhere since
+    /// the door had it waits the less here.
+    private func company(of work: [LaneWork]) -> [LaneWork] {
+        guard work.count < Self.companyCount, let oldest = work.map(\.receivedMilliseconds).min() else { return [] }
+        let rest = oldest + Int64(settings.lingerMilliseconds) - MonotonicClock.nowMilliseconds
+        guard rest > 0 else { return [] }
+        return mailbox.takeAll(waitingMilliseconds: Int(rest), for: Self.companyCount - work.count) ?? []
     }
 
     /// Beats go last: a stored one says that all messages before it are dealt with.

@@ -34,8 +34,8 @@ struct WriterSettings: Sendable {
             Setting("writer.queue", default: "32768", help: "messages that may wait in one lane"),
             Setting(
                 "writer.linger",
-                default: "20",
-                help: "milliseconds that a lane with little to do waits for more"
+                default: "40",
+                help: "milliseconds after which a message waits no more for others, where there is little to do"
             ),
             Setting(
                 "writer.name",

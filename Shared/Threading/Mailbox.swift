@@ -5,6 +5,8 @@ public final class Mailbox<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
         var isClosed = false
+        /// As many elements wake whoever waits.
+        var wakingCount = 1
     }
     private let state = Mutex(State())
     private let condition = Condition()
@@ -24,24 +26,28 @@ public final class Mailbox<Element: Sendable>: Sendable {
     ///     lower limit, what matters more a higher one.
     /// - Returns: false if it is full or closed; the element is then not in.
     public func put(_ element: Element, limit: Int? = nil) -> Bool {
-        let (accepted, wasEmpty) = state.withLock { state in
+        let (accepted, wakes) = state.withLock { state in
             guard !state.isClosed, state.elements.count < limit ?? countMax else { return (false, false) }
             state.elements.append(element)
-            return (true, state.elements.count == 1)
+            return (true, state.elements.count == state.wakingCount)
         }
-        // Whoever takes takes all, so only the first element of a load has to wake it.
-        if wasEmpty { condition.broadcast() }
+        // Whoever takes takes all, so only one element of a load has to wake it.
+        if wakes { condition.broadcast() }
         return accepted
     }
 
-    /// Takes all there is at once, waiting up to a time for the first.
+    /// Takes all there is at once, waiting up to a time until it is enough.
     ///
-    /// - Returns: the elements in the order they were put; empty when the time is up; nil once it is closed
-    ///   and empty.
-    public func takeAll(waitingMilliseconds: Int) -> [Element]? {
+    /// - Parameters:
+    ///   - waitingMilliseconds: how long to wait at most.
+    ///   - count: how many elements are enough, at least 1.
+    /// - Returns: the elements in the order they were put; empty when the time is up and there are none; nil once it
+    ///   is closed and empty.
+    public func takeAll(waitingMilliseconds: Int, for count: Int = 1) -> [Element]? {
         if waitingMilliseconds > 0 {
+            state.withLock { $0.wakingCount = count }
             _ = condition.wait(milliseconds: waitingMilliseconds) {
-                state.withLock { !$0.elements.isEmpty || $0.isClosed }
+                state.withLock { $0.elements.count >= count || $0.isClosed }
             }
         }
         return state.withLock { state in

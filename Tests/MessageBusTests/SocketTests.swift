@@ -113,6 +113,31 @@ import Threading
         #expect(Mailbox<Int>(countMax: 2).takeAll(waitingMilliseconds: 20) == [])
     }
 
+    @Test func `a taker that waits for three sleeps on at two, and takes them when the time is up`() {
+        let mailbox = Mailbox<Int>(countMax: 10)
+        let start = MonotonicClock.nowMilliseconds
+        let putter = DedicatedThread(name: "putter") {
+            for value in 1...3 {
+                Pause.milliseconds(30)
+                _ = mailbox.put(value)
+            }
+        }
+        #expect(mailbox.takeAll(waitingMilliseconds: 10_000, for: 3) == [1, 2, 3])
+        putter.join()
+        let taken = MonotonicClock.nowMilliseconds
+        #expect(taken - start < 5000)
+        #expect(mailbox.put(4))
+        #expect(mailbox.takeAll(waitingMilliseconds: 50, for: 2) == [4])
+        #expect(MonotonicClock.nowMilliseconds - taken >= 45)
+        // Whoever waits for one again is woken by one.
+        let late = DedicatedThread(name: "putter") {
+            Pause.milliseconds(30)
+            _ = mailbox.put(5)
+        }
+        #expect(mailbox.takeAll(waitingMilliseconds: 10_000) == [5])
+        late.join()
+    }
+
     @Test func `no element is lost between many threads and one taker`() {
         let mailbox = Mailbox<Int>(countMax: 1_000_000)
         let threads = (0..<4).map { thread in

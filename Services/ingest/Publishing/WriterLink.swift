@@ -18,6 +18,11 @@ final class WriterLink: Sendable {
     private static let failurePauseMilliseconds = 200
     /// Milliseconds after a message within which no other goes out: what comes meanwhile goes together.
     private static let restMilliseconds: Int64 = 1
+    /// The same while few tickets come and some have no answer yet: the writer gathers them anyway, for longer, and each
+    /// message costs the wake-ups of five threads.
+    private static let longRestMilliseconds: Int64 = 25
+    /// Fewer tickets in a message are few.
+    private static let fewTicketCount = 8
     /// Milliseconds that a last beat is waited for.
     private static let farewellMilliseconds: Int64 = 500
 
@@ -152,7 +157,7 @@ final class WriterLink: Sendable {
             for ticket in tickets { ledger.enqueue(ticket) }
             tickets.removeAll(keepingCapacity: true)
             let now = MonotonicClock.nowMilliseconds
-            let hasSent = try send(socket, &ledger, &frame, now)
+            let sentCount = try send(socket, &ledger, &frame, now)
             if try receive(socket, &ledger) { lastHeard = now }
             let silence = now - (lastHeard ?? opened)
             if lastHeard == nil || silence >= Self.probeMilliseconds,
@@ -174,8 +179,9 @@ final class WriterLink: Sendable {
                 let isSilenceMeant = hasBeaten.load(ordering: .relaxed) && !desk.hasBacklog
                 return isSilenceMeant ? try signOff(socket, &ledger) : ()
             }
-            if hasSent {
-                if try rest(socket, &ledger) { lastHeard = MonotonicClock.nowMilliseconds }
+            if sentCount > 0 {
+                let hasFew = sentCount < Self.fewTicketCount
+                if try rest(socket, &ledger, hasFew: hasFew) { lastHeard = MonotonicClock.nowMilliseconds }
             } else {
                 socket.wait(or: wakeup, milliseconds: ledger.count > 0 ? 20 : 100)
             }
@@ -185,19 +191,26 @@ final class WriterLink: Sendable {
     /// Takes nothing but answers for a moment. Each message that goes out wakes a chain of threads as far as the database,
     /// which costs more than all that is in a small one; a message that comes after a pause does not wait.
     ///
+    /// - Parameter hasFew: the last message had few tickets.
     /// - Returns: whether an answer came.
     private func rest(
         _ socket: borrowing DealerSocket,
-        _ ledger: inout LinkLedger
+        _ ledger: inout LinkLedger,
+        hasFew: Bool
     ) throws(BusError) -> Bool {
         isResting.store(true, ordering: .releasing)
         defer { isResting.store(false, ordering: .releasing) }
-        let end = MonotonicClock.nowMilliseconds + Self.restMilliseconds
+        let start = MonotonicClock.nowMilliseconds
+        var now = start
         var isHeard = false
+        func end() -> Int64 {
+            start + (hasFew && ledger.count > 0 ? Self.longRestMilliseconds : Self.restMilliseconds)
+        }
         repeat {
-            socket.wait(milliseconds: Int(Self.restMilliseconds))
+            socket.wait(milliseconds: Int(max(1, end() - now)))
             if try receive(socket, &ledger) { isHeard = true }
-        } while MonotonicClock.nowMilliseconds < end
+            now = MonotonicClock.nowMilliseconds
+        } while now < end()
         return isHeard
     }
 
@@ -232,14 +245,14 @@ final class WriterLink: Sendable {
         _ ledger: inout LinkLedger,
         _ frame: inout [UInt8],
         _ now: Int64
-    ) throws(BusError) -> Bool {
-        var hasSent = false
+    ) throws(BusError) -> Int {
+        var sentCount = 0
         while let batch = ledger.nextBatch(nowMilliseconds: now) {
             guard try send(socket, batch, &frame) else { break }
             ledger.sent(batch, nowMilliseconds: now)
-            hasSent = true
+            sentCount += batch.envelopes.count + batch.beats.count
         }
-        return hasSent
+        return sentCount
     }
 
     /// An empty batch: a writer that lives answers it with an empty one.
