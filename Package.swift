@@ -136,6 +136,7 @@ let package = Package(
     targets: [
         // C libraries: a module map and a shim header, nothing else.
         .systemLibrary(name: "CCurl", path: "Shared/CCurl"),
+        .systemLibrary(name: "CEpoll", path: "Shared/CEpoll"),
         .systemLibrary(name: "CMariaDB", path: "Shared/CMariaDB"),
         .systemLibrary(name: "CZeroMQ", path: "Shared/CZeroMQ"),
 
@@ -166,8 +167,8 @@ let package = Package(
             "Ingest",
             folder: "ingest",
             [
-                "JobModel", "MessageBus", "ServiceKit", "TelemetryContract", "Threading", "Wire", logging,
-                grdb, metrics,
+                "CEpoll", "JobModel", "MessageBus", "ServiceKit", "TelemetryContract", "Threading", "Wire",
+                logging, grdb, metrics,
                 nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ]
         ),
@@ -232,7 +233,6 @@ let package = Package(
         ),
 
         // ./dev bench: speed, latency and cost beside the limits of the machine; no product.
-        .systemLibrary(name: "CEpoll", path: "Tests/Bench/CEpoll"),
         .executableTarget(
             name: "Bench",
             dependencies: [
@@ -240,7 +240,6 @@ let package = Package(
                 "Wire", histogram,
             ],
             path: "Tests/Bench",
-            exclude: ["CEpoll"],
             swiftSettings: strict
         ),
     ] + fuzz()

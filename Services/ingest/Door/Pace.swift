@@ -1,6 +1,4 @@
-import Threading
-
-/// Judges whether a client is slow or idle.
+/// Judges whether a client is slow or idle. Times are milliseconds by the monotonic clock.
 struct Pace {
     private enum State {
         case idle(until: Int64)
@@ -12,9 +10,9 @@ struct Pace {
     private var state: State
 
     /// The connection is open.
-    init(limits: DoorLimits) {
+    init(limits: DoorLimits, nowMilliseconds: Int64) {
         self.limits = limits
-        state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
+        state = .idle(until: nowMilliseconds + limits.idleSeconds * 1000)
     }
 
     /// Whether the client has had its time.
@@ -26,16 +24,16 @@ struct Pace {
     }
 
     /// Bytes have come: the first ones of a request, if none has begun.
-    mutating func bytesCame() {
+    mutating func bytesCame(nowMilliseconds: Int64) {
         guard case .idle = state else { return }
-        state = .receiving(until: MonotonicClock.nowMilliseconds + limits.requestSeconds * 1000)
+        state = .receiving(until: nowMilliseconds + limits.requestSeconds * 1000)
     }
 
     /// The request's last byte is in: from here on the time is ours.
     mutating func requestIsWhole() { state = .answering }
 
     /// The answer is written.
-    mutating func requestIsAnswered() {
-        state = .idle(until: MonotonicClock.nowMilliseconds + limits.idleSeconds * 1000)
+    mutating func requestIsAnswered(nowMilliseconds: Int64) {
+        state = .idle(until: nowMilliseconds + limits.idleSeconds * 1000)
     }
 }

@@ -40,10 +40,10 @@ final class DoorHandler: ChannelInboundHandler {
     /// An answer is being written, within which the next request may come and be answered.
     private var isWriting = false
     private let limits: DoorLimits
-    private let lane: FastLane
-    private let serve: FastLane.Serve
+    private let lane: SlowLane
+    private let serve: DoorServer.Serve
 
-    init(limits: DoorLimits, lane: FastLane, serve: @escaping FastLane.Serve) {
+    init(limits: DoorLimits, lane: SlowLane, serve: @escaping DoorServer.Serve) {
         self.limits = limits
         self.lane = lane
         self.serve = serve
@@ -115,6 +115,7 @@ final class DoorHandler: ChannelInboundHandler {
                 eventLoop.execute { bound.value.0.answer(response(), bound.value.1) }
             }
         }
+        lane.requestIsServed()
     }
 
     private func answer(_ response: DoorResponse, _ context: ChannelHandlerContext) {

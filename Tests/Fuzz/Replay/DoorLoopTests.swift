@@ -1,0 +1,141 @@
+import Glibc
+import Testing
+import Threading
+
+@testable import Ingest
+
+/// The door's loop and its sockets, where no script of the fuzz target comes.
+@Suite struct DoorLoopTests {
+    /// A loop whose requests are answered at once, with a body of that size.
+    private final class Door {
+        var servedCount = 0
+        var placeCount = 0
+        var placeCountMax = Int.max
+        var passed: [PassedConnection] = []
+        var loop: DoorLoop?
+
+        init(listener: Listener? = nil, bodyByteCount: Int = 0) {
+            let ways = DoorLoop.Ways(
+                enter: { [unowned self] in
+                    placeCount += 1
+                    if placeCount <= placeCountMax { return true }
+                    placeCount -= 1
+                    return false
+                },
+                leave: { [unowned self] in placeCount -= 1 },
+                serve: { [unowned self] _, reply in
+                    servedCount += 1
+                    let body = [UInt8](repeating: 0x20, count: bodyByteCount)
+                    reply { DoorResponse(status: 200, body: body) }
+                },
+                turnEnds: {},
+                pass: { [unowned self] in passed.append($0) }
+            )
+            loop = DoorLoop(listener: listener, box: DoorBox(), limits: DoorLimits(), ways: ways)
+        }
+
+        func turn() { while loop?.takeTurn(milliseconds: 0) == true {} }
+    }
+
+    private let health = Array("GET /health HTTP/1.1\r\nHost: hub\r\n\r\n".utf8)
+
+    @Test func `the rest of an answer that finds no room is sent once there is, and no request is read before`()
+        throws
+    {
+        let byteCount = 4 * 1024 * 1024
+        let door = Door(bodyByteCount: byteCount)
+        let client = try ClientSocket()
+        door.loop?.adopt(DoorSocket(descriptor: client.doorEnd))
+        #expect(client.send((health + health)[...]) == 2 * health.count)
+        door.turn()
+        #expect(door.servedCount == 1)
+        var receivedCount = 0
+        while true {
+            let received = client.receive()
+            if received.isEmpty { break }
+            receivedCount += received.count
+            door.turn()
+        }
+        #expect(door.servedCount == 2)
+        #expect(receivedCount > 2 * byteCount && receivedCount < 2 * byteCount + 1024)
+    }
+
+    @Test func `a client that ends its side gets the answers to what it sent`() throws {
+        let door = Door()
+        let client = try ClientSocket()
+        door.loop?.adopt(DoorSocket(descriptor: client.doorEnd))
+        _ = client.send((health + health)[...])
+        client.sendNoMore()
+        door.turn()
+        let text = String(decoding: client.receive(), as: UTF8.self)
+        #expect(text.split(separator: "HTTP/1.1 200").count == 2)
+        #expect(client.hasEnded)
+        #expect(door.placeCount == 0)
+    }
+
+    @Test func `a connection that there is no place for is closed, and its place is not counted`() throws {
+        let door = Door()
+        door.placeCountMax = 1
+        let clients = [try ClientSocket(), try ClientSocket()]
+        for client in clients { door.loop?.adopt(DoorSocket(descriptor: client.doorEnd)) }
+        for client in clients { _ = client.send(health[...]) }
+        door.turn()
+        #expect(clients.map { !$0.receive().isEmpty } == [true, false])
+        #expect(clients.map(\.hasEnded) == [false, true])
+        clients[0].end()
+        door.turn()
+        #expect(door.placeCount == 0)
+    }
+
+    @Test func `an answer does not go to a connection that came to the place of its own`() throws {
+        let box = DoorBox()
+        let ways = DoorLoop.Ways(enter: { true }, leave: {}, serve: { _, _ in }, turnEnds: {}, pass: { _ in })
+        let loop = DoorLoop(listener: nil, box: box, limits: DoorLimits(), ways: ways)
+        let clients = [try ClientSocket(), try ClientSocket()]
+        for client in clients {
+            loop.adopt(DoorSocket(descriptor: client.doorEnd))
+            _ = client.send(health[...])
+            while loop.takeTurn(milliseconds: 0) {}
+            if client === clients[0] { client.end() }
+            while loop.takeTurn(milliseconds: 0) {}
+        }
+        let response = DoorResponse(status: 200, body: [])
+        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 1)) { response })
+        while loop.takeTurn(milliseconds: 0) {}
+        #expect(clients[1].receive().isEmpty)
+        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 2)) { response })
+        while loop.takeTurn(milliseconds: 0) {}
+        #expect(!clients[1].receive().isEmpty)
+    }
+
+    @Test func `a loop that sleeps is woken by an answer, and ends with its last connection`() throws {
+        let box = DoorBox()
+        let listener = try Listener(host: "127.0.0.1", port: 0)
+        let limits = DoorLimits()
+        let thread = DedicatedThread(name: "door") {
+            let ways = DoorLoop.Ways(
+                enter: { true },
+                leave: {},
+                serve: { _, reply in
+                    // From elsewhere, once the door sleeps.
+                    _ = DedicatedThread(name: "writer") {
+                        Pause.milliseconds(50)
+                        reply { DoorResponse(status: 200, body: []) }
+                        box.stop()
+                    }
+                },
+                turnEnds: {},
+                pass: { _ in }
+            )
+            DoorLoop(listener: listener, box: box, limits: limits, ways: ways).run()
+        }
+        let client = try ClientSocket(port: listener.port)
+        let start = MonotonicClock.nowMilliseconds
+        _ = client.send(health[...])
+        thread.join()
+        // A loop that nobody wakes looks around once a second.
+        #expect(MonotonicClock.nowMilliseconds - start < 900)
+        #expect(String(decoding: client.receive(), as: UTF8.self).hasPrefix("HTTP/1.1 200"))
+        #expect(client.hasEnded)
+    }
+}
