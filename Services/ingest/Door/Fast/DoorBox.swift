@@ -34,18 +34,17 @@ final class DoorBox: Sendable {
     func deliver(_ delivery: Delivery) {
         let isAsleep = state.withLock { state in
             state.deliveries.append(delivery)
-            return takeSleep(&state)
+            defer { state.isAsleep = false }
+            return state.isAsleep
         }
         if isAsleep { wakeup.signal() }
     }
 
     /// Tells the door to end, from any thread.
     func stop() {
-        let isAsleep = state.withLock { state in
-            state.isStopping = true
-            return takeSleep(&state)
-        }
-        if isAsleep { wakeup.signal() }
+        state.withLock { $0.isStopping = true }
+        // Also where it is awake: it may have looked before.
+        wakeup.signal()
     }
 
     /// The door is about to sleep. false: there is something, and nobody would wake it.
@@ -70,9 +69,4 @@ final class DoorBox: Sendable {
 
     /// The door has seen that it was woken.
     func clear() { wakeup.clear() }
-
-    private func takeSleep(_ state: inout State) -> Bool {
-        defer { state.isAsleep = false }
-        return state.isAsleep
-    }
 }
