@@ -5,7 +5,7 @@ import JobModel
 struct Batch {
     /// What a batch makes of the jobs, and what its clients are told once that is committed.
     struct Outcome {
-        /// What to store, ascending by job id.
+        /// What to store of jobs that were read, ascending by job id.
         var changes: [JobChange]
         /// An answer per item, in the items' order.
         var answers: [Answer]
@@ -13,6 +13,11 @@ struct Batch {
         var shedContactCount: Int
         /// Disk entries that named disks which the job does not have.
         var ignoredDiskCount: Int
+        /// What the fast way has merged. nil: nothing.
+        var fast: FastWay?
+
+        /// Jobs of which something is stored.
+        var jobCount: Int { changes.count + (fast?.progress.count ?? 0) }
     }
 
     /// The ids of the items' jobs, each once, in the order in which rows are locked.
@@ -100,13 +105,17 @@ struct Batch {
     /// The first items whose jobs fit into one transaction.
     static func prefix(_ items: ArraySlice<LaneItem>, jobCountMax: Int) -> ArraySlice<LaneItem> {
         guard items.count > jobCountMax else { return items }
-        var ids: Set<JobID> = []
-        var end = items.startIndex
-        for item in items {
-            if !ids.contains(item.message.jobID), ids.count == jobCountMax { break }
-            ids.insert(item.message.jobID)
-            end += 1
+        // Two jobs of one hash count as one: then there is one more.
+        var jobs: Set<UInt64> = []
+        jobs.reserveCapacity(jobCountMax)
+        for place in items.indices {
+            let hash = items[place].jobHash
+            if jobs.count < jobCountMax {
+                jobs.insert(hash)
+            } else if !jobs.contains(hash) {
+                return items[..<place]
+            }
         }
-        return items[..<end]
+        return items
     }
 }

@@ -61,9 +61,9 @@ final class BatchStore {
         // A join waits for whoever holds a row; only a look can leave it out.
         if tables != nil, !skippingHeld {
             let fast = FastWay(items, memory, nowMilliseconds: MonotonicClock.nowMilliseconds)
-            if !fast.changes.isEmpty {
+            if fast.progress.count > 0 {
+                let count = items.count - fast.rest.count
                 if let outcome = try careful.store(items, beside: fast, shedsContacts: shedsContacts) {
-                    let count = items.count - fast.rest.count
                     fastMessages.increment(by: count)
                     tally.fastMessages += count
                     return outcome
@@ -74,7 +74,7 @@ final class BatchStore {
                 try connection.begin()
                 let outcome = try careful.store(items, skippingHeld: false, shedsContacts: shedsContacts)
                 memory.compare(outcome.changes)
-                memory.forget(fast.changes.map(\.after.id))
+                memory.forget(items)
                 return outcome
             }
         }
@@ -83,12 +83,14 @@ final class BatchStore {
 
     /// The transaction was committed.
     func committed(_ outcome: Batch.Outcome) {
-        if tables != nil { memory.note(outcome.changes) }
+        guard tables != nil else { return }
+        if let fast = outcome.fast { memory.note(fast) }
+        memory.note(outcome.changes)
     }
 
     /// The transaction came to nothing, or nobody knows what it came to.
     func failed(_ items: [LaneItem]) {
-        memory.forget(items.lazy.map(\.message.jobID))
+        memory.forget(items)
     }
 
     private func warn(_ error: DatabaseError) {

@@ -29,7 +29,8 @@ struct CarefulWay {
         shedsContacts: Bool
     ) throws(DatabaseError) -> Batch.Outcome {
         var outcome = try merge(items, skippingHeld: skippingHeld, shedsContacts: shedsContacts)
-        _ = try store.store(&outcome.changes, through: tables)
+        var nothing = JobProgress()
+        _ = try store.store(&outcome.changes, &nothing, through: tables)
         return outcome
     }
 
@@ -44,28 +45,23 @@ struct CarefulWay {
     /// - Throws: `DatabaseError`.
     func store(
         _ items: [LaneItem],
-        beside fast: FastWay,
+        beside fast: consuming FastWay,
         shedsContacts: Bool
     ) throws(DatabaseError) -> Batch.Outcome? {
-        guard !fast.rest.isEmpty else {
-            var outcome = Batch.Outcome(
-                changes: fast.changes,
-                answers: fast.answers.compactMap { $0 },
-                shedContactCount: 0,
-                ignoredDiskCount: 0
+        var fast = consume fast
+        var outcome = Batch.Outcome(changes: [], answers: [], shedContactCount: 0, ignoredDiskCount: 0)
+        if !fast.rest.isEmpty {
+            outcome = try merge(
+                fast.rest.map { items[$0] },
+                skippingHeld: false,
+                shedsContacts: shedsContacts
             )
-            return try store.store(&outcome.changes, through: tables) ? outcome : nil
+            fast.answerRest(outcome.answers)
         }
-        var outcome = try merge(
-            fast.rest.map { items[$0] },
-            skippingHeld: false,
-            shedsContacts: shedsContacts
-        )
-        var answers = fast.answers
-        for (place, answer) in zip(fast.rest, outcome.answers) { answers[place] = answer }
-        outcome.answers = answers.compactMap { $0 }
-        outcome.changes = (outcome.changes + fast.changes).sorted { $0.after.id < $1.after.id }
-        return try store.store(&outcome.changes, through: tables) ? outcome : nil
+        guard try store.store(&outcome.changes, &fast.progress, through: tables) else { return nil }
+        outcome.answers = fast.answers
+        outcome.fast = fast
+        return outcome
     }
 
     private func merge(

@@ -147,7 +147,7 @@ final class Committer {
         warn(items, outcome.answers)
         announce(outcome.changes)
         log.committed(
-            jobCount: outcome.changes.count,
+            jobCount: outcome.jobCount,
             updateCount: items.count,
             nanoseconds: nanoseconds,
             nowMilliseconds: MonotonicClock.nowMilliseconds
@@ -157,11 +157,13 @@ final class Committer {
 
     /// The rules reject nothing: what is rejected in a batch has found a row that they cannot read.
     private func warn(_ items: [LaneItem], _ answers: [Answer]) {
-        for (item, answer) in zip(items, answers) where answer.verdict == .rejected {
+        for place in answers.indices where answers[place].verdict == .rejected {
             rejected.increment()
             logger.warning(
                 "a job's row has a word that no rule knows, so a message is not stored",
-                metadata: ["job_id": "\(item.message.jobID)", "detail": "\(answer.detail)"]
+                metadata: [
+                    "job_id": "\(items[place].message.jobID)", "detail": "\(answers[place].detail)",
+                ]
             )
         }
     }

@@ -7,10 +7,12 @@ import JobModel
 /// them. Whether they still are the same, the statement that changes the rows finds out; where they are not, the
 /// transaction begins anew on the careful way.
 struct FastWay {
-    /// What the remembered jobs become, ascending by id.
-    private(set) var changes: [JobChange] = []
-    /// The answers, by the places of their items. nil: the item has to go the careful way.
-    private(set) var answers: [Answer?]
+    /// What the rules made of the remembered jobs, ascending by id.
+    var progress = JobProgress()
+    /// What is to be remembered of them, once that is stored, and where.
+    private(set) var memories: [(place: JobMemory.Place, job: RememberedJob)] = []
+    /// The answers, by the places of their items. What goes the careful way is only told there.
+    private(set) var answers: [Answer]
     /// The places of the items that have to go the careful way, ascending.
     private(set) var rest: [Int] = []
 
@@ -21,15 +23,13 @@ struct FastWay {
     ///   - memory: what the lane remembers.
     ///   - nowMilliseconds: the monotonic time of this machine.
     init(_ items: [LaneItem], _ memory: JobMemory, nowMilliseconds: Int64) {
-        answers = Array(repeating: nil, count: items.count)
-        changes.reserveCapacity(items.count)
-        // By job, and each job's messages in the order of their arrival.
-        var order = items.indices.map { Item(id: items[$0].message.jobID, place: $0) }
-        order.sort { $0.id == $1.id ? $0.place < $1.place : $0.id < $1.id }
+        answers = Array(repeating: Answer(.unavailable), count: items.count)
+        memories.reserveCapacity(items.count)
+        let order = Self.sorted(items)
         var start = 0
         while start < order.count {
             var end = start + 1
-            while end < order.count, order[end].id == order[start].id { end += 1 }
+            while end < order.count, order[end].isOfSameJob(as: order[start]) { end += 1 }
             if !merge(order[start..<end], items, memory, nowMilliseconds) {
                 rest += order[start..<end].map(\.place)
             }
@@ -38,9 +38,35 @@ struct FastWay {
         rest.sort()
     }
 
+    /// Takes in the answers of what went the careful way.
+    mutating func answerRest(_ others: [Answer]) {
+        for (place, answer) in zip(rest, others) { answers[place] = answer }
+    }
+
+    /// A message in the order of the jobs.
     private struct Item {
+        /// Of most ids it tells all that there is to compare.
+        let key: UInt64
         let id: JobID
         let place: Int
+
+        func isOfSameJob(as other: Item) -> Bool { key == other.key && id == other.id }
+    }
+
+    /// By job, and each job's messages in the order of their arrival.
+    private static func sorted(_ items: [LaneItem]) -> [Item] {
+        guard let first = items.first?.message.jobID else { return [] }
+        var shared = Int.max
+        for item in items { shared = min(shared, first.sharedByteCount(with: item.message.jobID)) }
+        var order = items.indices.map { place in
+            let id = items[place].message.jobID
+            return Item(key: id.sortKey(behind: shared), id: id, place: place)
+        }
+        order.sort { left, right in
+            if left.key != right.key { return left.key < right.key }
+            return left.id == right.id ? left.place < right.place : left.id < right.id
+        }
+        return order
     }
 
     private mutating func merge(
@@ -49,21 +75,29 @@ struct FastWay {
         _ memory: JobMemory,
         _ now: Int64
     ) -> Bool {
-        guard let id = group.first?.id else { return false }
-        var reports: [Report] = []
-        reports.reserveCapacity(group.count)
+        guard let first = group.first, let place = memory.place(of: items[first.place].jobHash) else {
+            return false
+        }
+        let (before, history) = memory[place]
+        var merge = RememberedJob.Merge(before, first.id)
         var age = Int64.max
         for item in group {
-            guard case .report(let report) = items[item.place].message else { return false }
-            reports.append(report)
+            guard case .report(let report) = items[item.place].message, let answer = merge.take(report) else {
+                return false
+            }
+            answers[item.place] = answer
             age = min(age, max(0, now - items[item.place].receivedMilliseconds))
         }
-        guard let entry = memory[id], let merged = entry.job.merge(reports, id) else { return false }
-        var change = JobChange(before: merged.before, after: merged.after, contactAgeMilliseconds: age)
-        change.history = entry.history
-        change.rememberedSeqs = merged.seqs
-        changes.append(change)
-        for (item, answer) in zip(group, merged.answers) { answers[item.place] = answer }
+        guard let (after, seqs) = merge.end() else { return false }
+        progress.append(
+            merge.job,
+            from: before,
+            to: after,
+            seqs: seqs,
+            history: history,
+            contactAgeMilliseconds: age
+        )
+        memories.append((place, after))
         return true
     }
 }

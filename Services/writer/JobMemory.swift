@@ -13,12 +13,24 @@ struct JobMemory {
     private static let diskCountMax = 15
 
     private let countMax: Int
-    /// By the hash of the job's id: the shelf in the upper four bits, the slot there in the others. Two jobs of one hash
-    /// take each other's place, which the comparison finds.
-    private var places: [UInt64: UInt32] = [:]
+    /// By the hash of the job's id. Two jobs of one hash take each other's place, which the comparison finds.
+    private var places: [UInt64: Place] = [:]
     /// By the number of disks.
     private var shelves: [Shelf]
     private var generation: UInt8 = 0
+
+    /// Where a job lies, until something is forgotten or new jobs are noted: the shelf in the upper four bits, the slot
+    /// there in the others.
+    struct Place {
+        fileprivate let number: UInt32
+
+        fileprivate init(shelf: Int, slot: Int) {
+            number = UInt32(shelf) << 28 | UInt32(slot)
+        }
+
+        fileprivate var shelf: Int { Int(number >> 28) }
+        fileprivate var slot: Int { Int(number & 0xFFF_FFFF) }
+    }
 
     /// Creates an empty memory.
     ///
@@ -31,10 +43,20 @@ struct JobMemory {
     /// How many jobs are remembered.
     var count: Int { places.count }
 
-    /// What is remembered of a job. nil: nothing.
-    subscript(id: JobID) -> (job: RememberedJob, history: JobHistory)? {
-        guard let place = places[LaneSet.hash(id)] else { return nil }
-        return shelves[Self.shelf(place)].entry(Self.slot(place))
+    /// Where the job of this hash lies. nil: it is not remembered.
+    func place(of hash: UInt64) -> Place? { places[hash] }
+
+    /// What is remembered there.
+    subscript(place: Place) -> (job: RememberedJob, history: JobHistory) {
+        shelves[place.shelf].entry(place.slot)
+    }
+
+    /// Takes over what was committed on the fast way; before anything is forgotten or new.
+    mutating func note(_ fast: FastWay) {
+        for index in fast.memories.indices {
+            let (place, job) = fast.memories[index]
+            shelves[place.shelf].put(job, fast.progress.histories[index], generation, place.slot)
+        }
     }
 
     /// Takes over what was committed: jobs that go on are remembered, others forgotten.
@@ -51,8 +73,8 @@ struct JobMemory {
 
     private mutating func note(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64) {
         let shelf = job.disks.count
-        if let place = places[key], Self.shelf(place) == shelf {
-            shelves[shelf].put(job, history, generation, Self.slot(place))
+        if let place = places[key], place.shelf == shelf {
+            shelves[shelf].put(job, history, generation, place.slot)
             return
         }
         forget(key)
@@ -60,7 +82,7 @@ struct JobMemory {
         guard places.count < countMax else { return }
         let slot = shelves[shelf].take()
         shelves[shelf].put(job, history, generation, slot)
-        places[key] = UInt32(shelf) << 28 | UInt32(slot)
+        places[key] = Place(shelf: shelf, slot: slot)
     }
 
     /// Looks at what jobs turned out to be. Where that is not what is remembered of one in so many, somebody else is at
@@ -68,37 +90,34 @@ struct JobMemory {
     mutating func compare(_ changes: [JobChange]) {
         var (known, strangers) = (0, 0)
         for change in changes {
-            guard let before = change.before, let entry = self[before.id] else { continue }
+            guard let before = change.before, let place = place(of: LaneSet.hash(before.id)) else { continue }
             known += 1
-            if RememberedJob(before) != entry.job { strangers += 1 }
+            if RememberedJob(before) != self[place].job { strangers += 1 }
         }
         guard strangers * Self.strangerShare > known else { return }
         self = JobMemory(countMax: countMax)
     }
 
     /// Forgets jobs whose rows may be others by now.
-    mutating func forget(_ ids: some Sequence<JobID>) {
-        for id in ids { forget(LaneSet.hash(id)) }
+    mutating func forget(_ items: [LaneItem]) {
+        for item in items { forget(item.jobHash) }
     }
 
     private mutating func forget(_ key: UInt64) {
         guard let place = places.removeValue(forKey: key) else { return }
-        shelves[Self.shelf(place)].release(Self.slot(place))
+        shelves[place.shelf].release(place.slot)
     }
 
     /// Drops what has not been heard of since room was made last. Each job that lives is heard of in between, where
     /// there is room for all; where there is not, those that came first keep theirs.
     private mutating func makeRoom() {
         let old = places.filter { _, place in
-            shelves[Self.shelf(place)].generation(Self.slot(place)) != generation
+            shelves[place.shelf].generation(place.slot) != generation
         }
         guard !old.isEmpty else { return }
         for key in old.keys { forget(key) }
         generation &+= 1
     }
-
-    private static func shelf(_ place: UInt32) -> Int { Int(place >> 28) }
-    private static func slot(_ place: UInt32) -> Int { Int(place & 0xFFF_FFFF) }
 }
 
 /// Jobs with the same number of disks, in slots of four words and three for each disk.

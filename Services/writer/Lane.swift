@@ -20,7 +20,7 @@ final class Lane: Sendable {
     private let logger: Logger
     private let migrated: Latch
     private let mailbox: Mailbox<LaneWork>
-    private let answer: @Sendable ([(sender: [UInt8], answer: AnswerEnvelope)]) -> Void
+    private let answer: @Sendable ([AnswerGroup]) -> Void
 
     init(
         number: Int,
@@ -28,7 +28,7 @@ final class Lane: Sendable {
         health: Health,
         logger: Logger,
         migrated: Latch,
-        answer: @escaping @Sendable ([(sender: [UInt8], answer: AnswerEnvelope)]) -> Void
+        answer: @escaping @Sendable ([AnswerGroup]) -> Void
     ) {
         self.number = number
         self.settings = settings
@@ -86,7 +86,9 @@ final class Lane: Sendable {
     /// What arrives while a lane with little to do waits a little: fewer, larger commits. What waited elsewhere since
     /// the door had it waits the less here.
     private func company(of work: [LaneWork]) -> [LaneWork] {
-        guard work.count < Self.companyCount, let oldest = work.map(\.receivedMilliseconds).min() else { return [] }
+        guard work.count < Self.companyCount, let oldest = work.map(\.receivedMilliseconds).min() else {
+            return []
+        }
         let rest = oldest + Int64(settings.lingerMilliseconds) - MonotonicClock.nowMilliseconds
         guard rest > 0 else { return [] }
         return mailbox.takeAll(waitingMilliseconds: Int(rest), for: Self.companyCount - work.count) ?? []
@@ -116,11 +118,7 @@ final class Lane: Sendable {
                 migrated.isOpen
                 ? committer.commit(batch, isPressed: !rest.isEmpty)
                 : batch.map { _ in Answer(.unavailable, detail: "The database is not ready yet; try again.") }
-            answer(
-                zip(batch, answers).map { item, answer in
-                    (item.sender, AnswerEnvelope(messageID: item.messageID, answer: answer))
-                }
-            )
+            answer(AnswerGroup.all(batch, answers))
         }
     }
 }

@@ -32,14 +32,16 @@ struct LaneBeats {
     mutating func store(
         _ beats: [BeatItem],
         isReady: Bool
-    ) -> [(sender: [UInt8], answer: AnswerEnvelope)] {
+    ) -> [AnswerGroup] {
         let isStored = isReady && store(beats)
         return beats.compactMap { beat in
             guard let isStoredBySome = beat.tally.note(isStored: isStored) else { return nil }
             let answer =
                 isStoredBySome
                 ? Answer(.applied) : Answer(.unavailable, detail: "The writer cannot use its database.")
-            return (beat.sender, AnswerEnvelope(messageID: beat.messageID, answer: answer))
+            var group = AnswerGroup(sender: beat.sender)
+            group.append(answer, to: beat.messageID)
+            return group
         }
     }
 

@@ -12,11 +12,9 @@ final class LaneSet: Sendable {
     /// The lanes.
     var all: [Lane] { lanes.withLock { $0 } }
 
-    /// Puts an item into its job's lane. false if that is full or closed.
-    func put(_ item: LaneItem) -> Bool {
-        let lanes = all
-        guard !lanes.isEmpty else { return false }
-        return lanes[Int(Self.hash(item.message.jobID) % UInt64(lanes.count))].put(item)
+    /// The lane of an item's job. nil: there are none.
+    static func lane(of item: LaneItem, among lanes: [Lane]) -> Lane? {
+        lanes.isEmpty ? nil : lanes[Int(item.jobHash % UInt64(lanes.count))]
     }
 
     /// Puts an ingest's beat into every lane. The answer comes with the first that has stored it, or once none can.

@@ -8,18 +8,6 @@ import Synchronization
 import Threading
 import Wire
 
-/// One message on its way through a lane.
-struct LaneItem: Sendable {
-    /// The ZeroMQ address of the ingest that waits for the verdict.
-    var sender: [UInt8]
-    /// The message's id at that ingest.
-    var messageID: UInt64
-    /// What the client told.
-    var message: JobMessage
-    /// When the door received it, by this machine's monotonic clock.
-    var receivedMilliseconds: Int64
-}
-
 /// Owns the ROUTER socket on a thread of its own: envelopes in and to the lanes, answers out.
 final class Receiver: Sendable {
     /// The most answers in one ZeroMQ message.
@@ -28,7 +16,7 @@ final class Receiver: Sendable {
     private let endpoint: String
     private let health: Health
     private let logger: Logger
-    private let outbox = Mutex<[(sender: [UInt8], answer: AnswerEnvelope)]>([])
+    private let outbox = Mutex<[AnswerGroup]>([])
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let lanes: LaneSet
@@ -58,8 +46,8 @@ final class Receiver: Sendable {
     }
 
     /// Sends answers to whom they belong; from any thread.
-    func answer(_ answers: [(sender: [UInt8], answer: AnswerEnvelope)]) {
-        outbox.withLock { $0 += answers }
+    func answer(_ groups: [AnswerGroup]) {
+        outbox.withLock { $0 += groups }
         wakeup.signal()
     }
 
@@ -117,7 +105,8 @@ final class Receiver: Sendable {
     private func take(_ batch: EnvelopeBatch, from sender: [UInt8]) {
         let now = MonotonicClock.nowMilliseconds
         received.increment(by: batch.envelopes.count)
-        var refusals: [(sender: [UInt8], answer: AnswerEnvelope)] = []
+        var refusals = AnswerGroup(sender: sender)
+        let lanes = self.lanes.all
         for envelope in batch.envelopes {
             let item = LaneItem(
                 sender: sender,
@@ -125,35 +114,36 @@ final class Receiver: Sendable {
                 message: envelope.message,
                 receivedMilliseconds: now - Int64(envelope.ageMilliseconds)
             )
-            guard !lanes.put(item) else { continue }
+            guard LaneSet.lane(of: item, among: lanes)?.put(item) != true else { continue }
             shed.increment()
             let answer = Answer(.unavailable, detail: "The writer has too much to do; try again.")
-            refusals.append((sender, AnswerEnvelope(messageID: envelope.messageID, answer: answer)))
+            refusals.append(answer, to: envelope.messageID)
         }
         for refused in batch.refused {
             // A newer writer will understand it: while services are deployed one by one, a retry is worth it.
-            let answer = Answer(.unavailable, detail: refused.reason)
-            refusals.append((sender, AnswerEnvelope(messageID: refused.messageID, answer: answer)))
+            refusals.append(Answer(.unavailable, detail: refused.reason), to: refused.messageID)
         }
         for beat in batch.beats {
             let receivedMilliseconds = now - Int64(beat.ageMilliseconds)
-            guard !lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else { continue }
+            guard !self.lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else {
+                continue
+            }
             let answer = Answer(.unavailable, detail: "The writer takes nothing now.")
-            refusals.append((sender, AnswerEnvelope(messageID: beat.messageID, answer: answer)))
+            refusals.append(answer, to: beat.messageID)
         }
-        if !refusals.isEmpty { answer(refusals) }
+        if !refusals.answers.isEmpty { answer([refusals]) }
     }
 
     private func send(_ socket: borrowing RouterSocket) throws(BusError) {
-        let answers = outbox.withLock { outbox in
-            var taken: [(sender: [UInt8], answer: AnswerEnvelope)] = []
+        let groups = outbox.withLock { outbox in
+            var taken: [AnswerGroup] = []
             swap(&taken, &outbox)
             return taken
         }
-        for (sender, entries) in Dictionary(grouping: answers, by: \.sender) {
-            for start in stride(from: 0, to: entries.count, by: Self.batchCountMax) {
-                let part = entries[start..<min(start + Self.batchCountMax, entries.count)]
-                try send(part.map(\.answer), to: sender, socket)
+        for group in groups {
+            for start in stride(from: 0, to: group.answers.count, by: Self.batchCountMax) {
+                let part = group.answers[start..<min(start + Self.batchCountMax, group.answers.count)]
+                try send(Array(part), to: group.sender, socket)
             }
         }
     }
@@ -163,12 +153,11 @@ final class Receiver: Sendable {
         to sender: [UInt8],
         _ socket: borrowing RouterSocket
     ) throws(BusError) {
-        do {
+        do throws(BusError) {
             guard try !socket.send(AnswerBatch(answers: answers).encoded(), to: sender) else { return }
-        } catch let error as BusError where error.code != .unreachable {
-            throw error
         } catch {
-            // The ingest is gone, or the answer makes no message: its client was or will be told to try again.
+            guard error.code == .unreachable else { throw error }
+            // The ingest is gone: its client was or will be told to try again.
             logger.debug("answers could not be delivered", metadata: ["error": "\(error)"])
         }
         undelivered.increment(by: answers.count)

@@ -30,6 +30,7 @@ extension Statement {
         for (index, column) in columns.enumerated() {
             switch column {
             case .ints(let values): unsafe bind(values, to: &bindings[index], arena)
+            case .numbers(let values): unsafe bind(values, to: &bindings[index], arena)
             case .texts(let values): unsafe bind(values, to: &bindings[index], arena)
             case .bytes(let values): unsafe bind(values, MYSQL_TYPE_BLOB, to: &bindings[index], arena)
             }
@@ -56,6 +57,7 @@ extension Statement {
         for column in columns {
             switch column {
             case .ints(let values): byteCount += values.count * (overheadByteCount + 8)
+            case .numbers(let values): byteCount += values.count * (overheadByteCount + 8)
             case .texts(let values):
                 for text in values { byteCount += overheadByteCount + (text?.utf8.count ?? 0) }
             case .bytes(let values):
@@ -82,6 +84,14 @@ extension Statement {
         unsafe binding.buffer_type = MYSQL_TYPE_LONGLONG
         unsafe binding.buffer = UnsafeMutableRawPointer(numbers)
         unsafe binding.u.indicator = indicators
+    }
+
+    /// As above; without indicators none of the numbers is NULL.
+    private func bind(_ values: [Int64], to binding: inout MYSQL_BIND, _ arena: BindArena) {
+        let numbers = unsafe arena.allocate(Int64.self, count: values.count)
+        unsafe numbers.update(from: values, count: values.count)
+        unsafe binding.buffer_type = MYSQL_TYPE_LONGLONG
+        unsafe binding.buffer = UnsafeMutableRawPointer(numbers)
     }
 
     /// Column-wise: the buffer is an array of pointers, beside an array of lengths; all bytes lie in one block.

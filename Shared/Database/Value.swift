@@ -19,6 +19,8 @@ public enum Value: Sendable, Equatable {
 /// One column's values for `Statement.executeBulk`, a row each; nil is NULL.
 public enum BulkColumn: Sendable, Equatable {
     case ints([Int64?])
+    /// None of them is NULL.
+    case numbers([Int64])
     case texts([String?])
     case bytes([[UInt8]?])
 
@@ -26,6 +28,7 @@ public enum BulkColumn: Sendable, Equatable {
     var count: Int {
         switch self {
         case .ints(let values): values.count
+        case .numbers(let values): values.count
         case .texts(let values): values.count
         case .bytes(let values): values.count
         }

@@ -29,10 +29,8 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Same id: the same bytes, whatever Unicode holds to be equivalent.
     public static func == (left: JobID, right: JobID) -> Bool {
-        let (left, right) = (left.rawValue.utf8.span, right.rawValue.utf8.span)
-        guard left.count == right.count else { return false }
-        for place in left.indices where left[place] != right[place] { return false }
-        return true
+        let (left, right) = unsafe (left.rawValue.utf8.span.bytes, right.rawValue.utf8.span.bytes)
+        return left.byteCount == right.byteCount && firstDifference(left, right) == nil
     }
 
     /// Hashes the bytes, as `==` compares them.
@@ -43,11 +41,52 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Byte order: the order in which every service locks rows.
     public static func < (left: JobID, right: JobID) -> Bool {
-        let (left, right) = (left.rawValue.utf8.span, right.rawValue.utf8.span)
-        for place in 0..<min(left.count, right.count) where left[place] != right[place] {
-            return left[place] < right[place]
+        let (left, right) = unsafe (left.rawValue.utf8.span.bytes, right.rawValue.utf8.span.bytes)
+        return firstDifference(left, right).map { $0 < $1 } ?? (left.byteCount < right.byteCount)
+    }
+
+    /// The first parts, of the same length, in which the beginnings of two texts differ, as numbers that compare as their
+    /// bytes do: eight bytes at a time, since most ids begin alike.
+    private static func firstDifference(_ left: RawSpan, _ right: RawSpan) -> (UInt64, UInt64)? {
+        var place = 0
+        while place < min(left.byteCount, right.byteCount) {
+            let words = (word(left, at: place), word(right, at: place))
+            if words.0 != words.1 { return words }
+            place += 8
         }
-        return left.count < right.count
+        return nil
+    }
+
+    /// Eight bytes, the first as the highest; behind the end zeros, which no id has.
+    private static func word(_ bytes: RawSpan, at place: Int) -> UInt64 {
+        guard place + 8 > bytes.byteCount else {
+            return unsafe bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt64.self).bigEndian
+        }
+        var word: UInt64 = 0
+        for index in place..<place + 8 {
+            word = word << 8
+            if index < bytes.byteCount {
+                word |= UInt64(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+            }
+        }
+        return word
+    }
+
+    /// How many bytes two ids have in common at their beginnings.
+    public func sharedByteCount(with other: JobID) -> Int {
+        let (left, right) = unsafe (rawValue.utf8.span.bytes, other.rawValue.utf8.span.bytes)
+        var place = 0
+        while place < min(left.byteCount, right.byteCount) {
+            let difference = Self.word(left, at: place) ^ Self.word(right, at: place)
+            if difference != 0 { return place + difference.leadingZeroBitCount / 8 }
+            place += 8
+        }
+        return min(left.byteCount, right.byteCount)
+    }
+
+    /// Orders ids that have so many bytes in common at their beginnings, as far as the eight bytes behind them tell.
+    public func sortKey(behind sharedByteCount: Int) -> UInt64 {
+        Self.word(unsafe rawValue.utf8.span.bytes, at: sharedByteCount)
     }
 
     /// The id itself.

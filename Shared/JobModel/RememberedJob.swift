@@ -103,46 +103,69 @@ public struct RememberedJob: Equatable, Sendable {
         job.aggregate(toldPercent: nil)
         return job
     }
+}
 
-    /// Merges reports of the job, one after the other, as `Job.apply` does.
-    ///
-    /// - Parameters:
-    ///   - reports: all of one job, in the order of their arrival; at least one.
-    ///   - id: the job's id.
-    /// - Returns: the job before and after, the stored `seq`s from which that is so, and an answer for each report. In
-    ///   `after` the places of what is not remembered are told anew, but for the VM's name, the type, change ids and
-    ///   errors, which stay as they are. nil where the reports are more than plain progress, or look at what is not remembered.
-    public func merge(
-        _ reports: some Collection<Report>,
-        _ id: JobID
-    ) -> (before: Job, after: Job, seqs: ClosedRange<Int64>, answers: [Answer])? {
-        let before = job(id)
-        var after = before
-        var answers: [Answer] = []
-        answers.reserveCapacity(reports.count)
-        for report in reports {
-            guard report.isPlainProgress(beside: after.clockKey) else { return nil }
-            let effect = after.merge(report)
+extension RememberedJob {
+    /// Merges reports into a remembered job, one after the other, as `Job.apply` does, as long as they are no more than
+    /// plain progress.
+    public struct Merge {
+        private let before: RememberedJob
+        private var leastSeq: Int64
+        private var mostSeq: Int64
+        private var isFirst = true
+        /// The job after the reports so far. In the places of what is not remembered it holds what they have told,
+        /// but for the VM's name, the type, change ids and errors, which stay as they are stored.
+        public private(set) var job: Job
+
+        /// Begins with the job as it is remembered.
+        public init(_ before: RememberedJob, _ id: JobID) {
+            self.before = before
+            job = before.job(id)
+            (leastSeq, mostSeq) = (before.seq, before.seq)
+        }
+
+        /// Merges one report more.
+        ///
+        /// - Parameter report: the next one of this job.
+        /// - Returns: its answer. nil where the report is more than plain progress, or looks at what is not
+        ///   remembered: then none of them counts.
+        public mutating func take(_ report: Report) -> Answer? {
+            guard report.isPlainProgress(beside: job.clockKey) else { return nil }
+            // A client with `seq` names the order and its new place; an old one's answer tells the place that is stored.
+            switch report.seq {
+            case nil: (leastSeq, mostSeq) = (before.seq, before.seq)
+            case let seq? where isFirst: (leastSeq, mostSeq) = (0, seq - 1)
+            case _?: break
+            }
+            isFirst = false
+            let effect = job.merge(report)
             guard effect.answer.verdict == .applied, effect.changes.isEmpty, effect.ignoredDiskCount == 0
             else { return nil }
-            answers.append(effect.answer)
+            return effect.answer
         }
-        for (old, new) in zip(before.disks, after.disks) {
-            // A disk's end has a time, and another total a size: more columns than those of progress.
-            guard old.total == new.total, (old.status == .completed) == (new.status == .completed) else {
-                return nil
+
+        /// What has come of the reports.
+        ///
+        /// - Returns: what is to be remembered, and the stored `seq`s from which it comes out so. nil where they have
+        ///   changed more than progress.
+        public func end() -> (after: RememberedJob, seqs: ClosedRange<Int64>)? {
+            guard let after = RememberedJob(job), leastSeq <= mostSeq else { return nil }
+            for (old, new) in zip(before.disks, after.disks) {
+                // A disk's word and its end have columns of their own, another total a size, and fewer bytes no
+                // bound below which what is stored makes no difference.
+                guard old.total == new.total, old.status == new.status, old.bytes <= new.bytes else {
+                    return nil
+                }
             }
+            return (after, leastSeq...mostSeq)
         }
-        // A client with `seq` names the order and its new place; an old one's answer tells the place that is stored.
-        var seqs = seq...seq
-        if let first = reports.first?.seq, reports.allSatisfy({ $0.seq != nil }) { seqs = 0...(first - 1) }
-        return (before, after, seqs, answers)
     }
 }
 
 extension Report {
     /// Whether merging it into a running job asks for nothing that is not remembered of a job: its phase, speed, time
-    /// to go and percentage. Of an old client only what has a time, so that each is news.
+    /// to go and percentage. Of an old client only what has a time and is not the first, so that each is news and
+    /// only the key's time changes.
     ///
     /// - Parameter stored: the job's newest order key of a client without `seq`.
     /// - Returns: false as well where it may end the job.
@@ -151,7 +174,7 @@ extension Report {
         guard seq == nil else { return true }
         // What it leaves open stays as it is stored; of two of one second bytes, phase and speed decide.
         guard speed ?? 0 > 0, etaSeconds ?? 0 > 0 else { return false }
-        guard let key = ClockKey(self) else { return false }
-        return stored.map { key != $0 } ?? true
+        guard let stored, let key = ClockKey(self) else { return false }
+        return key != stored
     }
 }

@@ -196,26 +196,6 @@ extension Registration {
     }
 }
 
-extension WireAnswer {
-    init(_ envelope: AnswerEnvelope) {
-        self.init()
-        let answer = envelope.answer
-        messageID = envelope.messageID
-        verdict = WireVerdict(answer.verdict)
-        if let value = answer.jobStatus { jobStatus = WireJobStatus(value) }
-        attempt = answer.attempt
-        storedSeq = answer.storedSeq
-        detail = answer.detail
-        if let value = answer.command { command = value == .cancel ? .cancel : .register }
-        problems = answer.problems.map { problem in
-            var wire = WireProblem()
-            wire.pointer = problem.pointer
-            wire.detail = problem.detail
-            return wire
-        }
-    }
-}
-
 extension Answer {
     init(_ wire: WireAnswer) {
         self.init(

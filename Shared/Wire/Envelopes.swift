@@ -121,11 +121,7 @@ public struct AnswerBatch: Equatable, Sendable {
     }
 
     /// The bytes for the wire.
-    public func encoded() throws(WireError) -> [UInt8] {
-        var batch = WireAnswers()
-        batch.answers = answers.map { WireAnswer($0) }
-        return try Frame.wrap(serialized(batch), kind: .answers)
-    }
+    public func encoded() -> [UInt8] { AnswerEncoder.encode(answers) }
 
     /// Reads a batch off the wire. An answer with a verdict that this build does not know reads as unavailable.
     public init(decoding frame: [UInt8]) throws(WireError) {

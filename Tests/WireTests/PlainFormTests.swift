@@ -103,7 +103,7 @@ import Testing
             answers: (0..<Int.random(in: 0...6, using: &generator)).map { _ in Self.answer(using: &generator)
             }
         )
-        let frame = try batch.encoded()
+        let frame = batch.encoded()
         #expect(try AnswerBatch(decoding: frame) == batch, "seed \(seed)")
         guard frame.count > Frame.headerByteCount else { return }
         for _ in 0..<50 {
@@ -119,6 +119,23 @@ import Testing
         }
     }
 
+    @Test(arguments: UInt64(0)..<300)
+    func `answers are written as the generated code writes them`(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        var answers = (0..<Int.random(in: 0...6, using: &generator)).map { _ in Self.answer(using: &generator)
+        }
+        if seed % 8 == 0 {
+            let problems = (0..<3).map { count in
+                Problem(pointer: "/disks/\(count)", detail: String(repeating: "ä", count: 60 * count))
+            }
+            answers.append(AnswerEnvelope(messageID: 0, answer: Answer(.rejected, problems: problems)))
+        }
+        var wire = WireAnswers()
+        wire.answers = answers.map { WireAnswer($0) }
+        let generated = Frame.wrap(try serialized(wire), kind: .answers)
+        #expect(AnswerBatch(answers: answers).encoded() == generated, "seed \(seed)")
+    }
+
     @Test func `the usual answers need no generated code`() throws {
         let usual = AnswerEnvelope(
             messageID: 7,
@@ -131,8 +148,28 @@ import Testing
                 command: .cancel
             )
         )
-        let frame = try AnswerBatch(answers: [usual, usual]).encoded()
+        let frame = AnswerBatch(answers: [usual, usual]).encoded()
         var reader = AnswerReader(frame, from: Frame.headerByteCount)
         #expect(reader.answers() == [usual, usual])
+    }
+}
+
+extension WireAnswer {
+    fileprivate init(_ envelope: AnswerEnvelope) {
+        self.init()
+        let answer = envelope.answer
+        messageID = envelope.messageID
+        verdict = WireVerdict(answer.verdict)
+        if let value = answer.jobStatus { jobStatus = WireJobStatus(value) }
+        attempt = answer.attempt
+        storedSeq = answer.storedSeq
+        detail = answer.detail
+        if let value = answer.command { command = value == .cancel ? .cancel : .register }
+        problems = answer.problems.map { problem in
+            var wire = WireProblem()
+            wire.pointer = problem.pointer
+            wire.detail = problem.detail
+            return wire
+        }
     }
 }

@@ -100,7 +100,7 @@ import Testing
             ]
         )
         let answers = AnswerBatch(answers: [AnswerEnvelope(messageID: 7, answer: Answer(.applied))])
-        let (envelopeBytes, answerBytes) = (try envelopes.encoded(), try answers.encoded())
+        let (envelopeBytes, answerBytes) = (try envelopes.encoded(), answers.encoded())
         for end in 0..<envelopeBytes.count {
             #expect(throws: WireError.self) { try EnvelopeBatch(decoding: Array(envelopeBytes[..<end])) }
         }
@@ -110,13 +110,13 @@ import Testing
     }
 
     @Test func `a message of a newer version is refused by name`() throws {
-        var bytes = try AnswerBatch(answers: []).encoded()
+        var bytes = AnswerBatch(answers: []).encoded()
         bytes[2] = 9
         #expect(throws: WireError(code: .version(9))) { try AnswerBatch(decoding: bytes) }
     }
 
     @Test func `answers are not taken for envelopes`() throws {
-        let bytes = try AnswerBatch(answers: []).encoded()
+        let bytes = AnswerBatch(answers: []).encoded()
         #expect(throws: WireError(code: .foreign)) { try EnvelopeBatch(decoding: bytes) }
     }
 

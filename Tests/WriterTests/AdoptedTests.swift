@@ -23,10 +23,8 @@ import Threading
         disks: [[String: ColumnValue]] = [[:], [:]]
     ) throws -> LaneItem {
         let jobID = try #require(JobID(id))
-        return LaneItem(
-            sender: [1],
-            messageID: 1,
-            message: .registration(
+        return item(
+            .registration(
                 Registration(
                     jobID: jobID,
                     vmName: "pgtest1",
@@ -38,7 +36,15 @@ import Threading
                     announcesTelemetry: true,
                     columns: columns
                 )
-            ),
+            )
+        )
+    }
+
+    private func item(_ message: JobMessage) -> LaneItem {
+        LaneItem(
+            sender: [1],
+            messageID: 1,
+            message: message,
             receivedMilliseconds: MonotonicClock.nowMilliseconds
         )
     }
@@ -173,9 +179,7 @@ import Threading
             #expect(answer.verdict == .conflict && answer.detail.contains("stored \(id) "), "\(answer)")
             let jobID = try #require(JobID(id.uppercased()))
             let report = Report(jobID: jobID, status: .running, phase: "transferring", bytes: 1, total: 2)
-            var item = try registration(id)
-            item.message = .report(report)
-            #expect(committer.commit([item])[0].verdict == .unknownJob)
+            #expect(committer.commit([item(.report(report))])[0].verdict == .unknownJob)
             #expect(try connection.query(rows) == before)
         }
     }
@@ -183,25 +187,25 @@ import Threading
     @Test func `a job's history has its first numbers, its end, and goes with its row`() throws {
         try withCommitter { committer, connection in
             let id = try #require(JobID("backup-new-1"))
-            func report(_ seq: Int64, bytes: Int64, attempt: Int64 = 1) throws -> LaneItem {
-                var item = try registration("backup-new-1")
+            func report(_ seq: Int64, bytes: Int64, attempt: Int64 = 1) -> LaneItem {
                 let disks = [bytes, 0].enumerated().map {
                     DiskReport(index: Int32($0), bytes: $1, total: 1000, status: .transferring)
                 }
-                item.message = .report(
-                    Report(
-                        jobID: id,
-                        status: .running,
-                        phase: "transferring",
-                        bytes: bytes,
-                        total: 2000,
-                        speed: 7,
-                        disks: disks,
-                        attempt: attempt,
-                        seq: seq
+                return item(
+                    .report(
+                        Report(
+                            jobID: id,
+                            status: .running,
+                            phase: "transferring",
+                            bytes: bytes,
+                            total: 2000,
+                            speed: 7,
+                            disks: disks,
+                            attempt: attempt,
+                            seq: seq
+                        )
                     )
                 )
-                return item
             }
             func points() throws -> [[Int64]] {
                 try connection.query(
@@ -210,19 +214,17 @@ import Threading
             }
             _ = committer.commit([try registration("backup-new-1")])
             #expect(try points().isEmpty)
-            for seq in 1...3 { _ = committer.commit([try report(Int64(seq), bytes: Int64(seq) * 100)]) }
+            for seq in 1...3 { _ = committer.commit([report(Int64(seq), bytes: Int64(seq) * 100)]) }
             #expect(try points() == [[1, 100, 7]])
             try connection.execute("UPDATE backup_jobs SET history_ms = history_ms - 10000")
-            _ = committer.commit([try report(4, bytes: 400)])
+            _ = committer.commit([report(4, bytes: 400)])
             #expect(try points() == [[1, 100, 7], [1, 400, 7]])
 
-            var failure = try report(5, bytes: 500)
-            guard case .report(var failed) = failure.message else { return }
+            guard case .report(var failed) = report(5, bytes: 500).message else { return }
             failed.error = "gone"
-            failure.message = .report(failed)
-            _ = committer.commit([failure])
+            _ = committer.commit([item(.report(failed))])
             _ = committer.commit([try registration("backup-new-1")])
-            _ = committer.commit([try report(1, bytes: 50, attempt: 2)])
+            _ = committer.commit([report(1, bytes: 50, attempt: 2)])
             let all: [[Int64]] = [[1, 100, 7], [1, 400, 7], [1, 500, 0], [2, 50, 7]]
             let found = try points()
             #expect(found == all, "\(found)")

@@ -70,7 +70,7 @@ import Threading
                     let tally = twins.0.committer.store.tally
                     #expect(tally.misses == (step < 3 ? 0 : 1), "\(statement), step \(step)")
                     #expect(
-                        step < 4 ? tally.fastMessages == [0, 3, 6, 6][step] : tally.fastMessages >= 8,
+                        step < 4 ? tally.fastMessages == [0, 0, 3, 3][step] : tally.fastMessages >= 5,
                         "\(statement), step \(step): \(tally)"
                     )
                 }

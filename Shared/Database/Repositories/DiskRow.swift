@@ -37,30 +37,15 @@ struct DiskProgress {
     let ordinal: Int
     let index: Int32
     let status: DiskStatus
-    let oldStatus: DiskStatus
-    /// Of a job that is remembered, and stays as it is: it is there to be compared.
-    let isKept: Bool
     let percentHundredths: Int32
     let bytes: Int64
-    // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it does not
-    // matter from which they do.
-    /// The fewest bytes that may be stored where the row is remembered.
-    let leastBytes: Int64
-    /// The most bytes that may be stored where the row is remembered.
-    let mostBytes: Int64
-    let total: Int64?
 
-    init(ordinal: Int, _ disk: Disk, before: Disk, isRemembered: Bool) {
+    init(ordinal: Int, _ disk: Disk) {
         self.ordinal = ordinal
         index = disk.index
         status = disk.status
-        oldStatus = before.status
-        isKept = isRemembered && disk == before
         percentHundredths = disk.percentHundredths
         bytes = disk.bytes
-        leastBytes = disk.bytes > before.bytes ? 0 : before.bytes
-        mostBytes = max(before.bytes, disk.bytes)
-        total = before.total
     }
 }
 
@@ -69,7 +54,6 @@ struct DiskRows {
     private(set) var inserts: [DiskRow] = []
     /// Changes of rows by which more than progress is told; all changes where no temporary table takes progress.
     private(set) var updates: [DiskRow] = []
-    /// Of a job that is remembered all disks, since all are to be compared.
     private(set) var progress: [DiskProgress] = []
     private(set) var gone: [(jobID: String, index: Int32)] = []
 
@@ -84,26 +68,8 @@ struct DiskRows {
                 inserts += changes[index].after.disks.map { DiskRow(changes[index], $0, before: nil) }
                 continue
             }
-            if changes[index].isRemembered {
-                addRemembered(changes[index], ordinal: ordinal)
-            } else {
-                add(changes[index], ordinal: ordinal, joins: joins)
-            }
+            add(changes[index], ordinal: ordinal, joins: joins)
             ordinal += 1
-        }
-    }
-
-    private mutating func addRemembered(_ change: borrowing JobChange, ordinal: Int) {
-        guard let before = change.before?.disks else { return }
-        for place in before.indices {
-            progress.append(
-                DiskProgress(
-                    ordinal: ordinal,
-                    change.after.disks[place],
-                    before: before[place],
-                    isRemembered: true
-                )
-            )
         }
     }
 
@@ -117,9 +83,7 @@ struct DiskRows {
             }
             guard old != disk || isNewAttempt else { continue }
             let row = DiskRow(change, disk, before: old)
-            if joins {
-                progress.append(DiskProgress(ordinal: ordinal, disk, before: old, isRemembered: false))
-            }
+            if joins { progress.append(DiskProgress(ordinal: ordinal, disk)) }
             if !joins || row.isDescribedAnew || row.completedStamp != .keep { updates.append(row) }
         }
         guard !before.elementsEqual(change.after.disks, by: { $0.index == $1.index }) else { return }

@@ -28,9 +28,6 @@ public struct JobChange: Sendable {
     public var registration: Registration?
     /// Where the job's history stands; once the change is stored, where it stands then.
     public var history = JobHistory()
-    /// Not nil: `before` was not read under lock but remembered, and storing finds out whether it still is so, but for
-    /// the stored `seq`, which may be any of these.
-    public var rememberedSeqs: ClosedRange<Int64>?
 
     /// Creates a change from its parts.
     public init(
@@ -52,9 +49,6 @@ public struct JobChange: Sendable {
 
     /// Nothing is new but a sign of life: another message has told more already.
     public var isContactOnly: Bool { events.isEmpty && contactAgeMilliseconds != nil && before == after }
-
-    /// `before` was not read under lock but remembered.
-    var isRemembered: Bool { rememberedSeqs != nil }
 
     /// How a column that holds a time is to change.
     enum Stamp: Int64 {

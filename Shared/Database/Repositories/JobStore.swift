@@ -109,20 +109,24 @@ public struct JobStore {
     /// Stores what the rules made of the jobs.
     ///
     /// - Parameters:
-    ///   - changes: ascending by id; afterwards without those that change nothing, and with their histories as
-    ///     they stand now.
+    ///   - changes: jobs that were read under lock, ascending by id; afterwards without those that change nothing,
+    ///     and with their histories as they stand now.
+    ///   - progress: that of jobs that are remembered, none of them among the others; afterwards with their histories
+    ///     as they stand now.
     ///   - tables: the connection's temporary tables. nil: there are none, and nothing is remembered.
     /// - Returns: false if rows are not as they were remembered. The transaction is to be rolled back then.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
     public func store(
         _ changes: inout [JobChange],
+        _ progress: inout JobProgress,
         through tables: BatchTables?
     ) throws(DatabaseError) -> Bool {
         changes.removeAll { $0.isEmpty }
-        guard !changes.isEmpty else { return true }
+        guard !changes.isEmpty || progress.count > 0 else { return true }
         let now = try clockMilliseconds()
         let isPoint = changes.indices.map { changes[$0].pointIsDue(nowMilliseconds: now) }
+        progress.lookForPoints(nowMilliseconds: now)
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
         for index in changes.indices where changes[index].before == nil {
             try insert(changes[index], hub, historyMilliseconds: isPoint[index] ? now : nil)
@@ -131,10 +135,10 @@ public struct JobStore {
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
         do throws(DatabaseError) {
-            try insertHistory(changes, changes.indices.filter { isPoint[$0] })
+            try insertHistory(changes, changes.indices.filter { isPoint[$0] }, progress)
         } catch {
             // A job that is remembered may be gone.
-            guard error.kind == .missingParent, changes.contains(where: \.isRemembered) else { throw error }
+            guard error.kind == .missingParent, progress.count > 0 else { throw error }
             return false
         }
         var disks = DiskRows(changes, joins: tables != nil)
@@ -142,6 +146,10 @@ public struct JobStore {
         if isTooMany { disks = DiskRows(changes, joins: false) }
         try insertDisks(disks, hub)
         try deleteDisks(disks.gone)
+        if progress.count > 0 {
+            // Only a join can compare.
+            guard let tables, try tables.update(progress, nowMilliseconds: now) else { return false }
+        }
         let updates = JobUpdates(
             places: changes.indices.filter { changes[$0].before != nil },
             changes: changes,
@@ -149,11 +157,9 @@ public struct JobStore {
             nowMilliseconds: now
         )
         if let tables, !isTooMany {
-            guard try tables.update(updates, disks.progress) else { return false }
+            try tables.update(updates, disks.progress)
             try describe(updates, disks.updates)
         } else {
-            // Only a join can compare.
-            guard !changes.contains(where: \.isRemembered) else { return false }
             try updateRows(updates, disks.updates)
         }
         try stampDisks(disks.inserts + disks.updates)
@@ -161,150 +167,13 @@ public struct JobStore {
         for index in changes.indices {
             changes[index].noteHistory(isPoint: isPoint[index], nowMilliseconds: now)
         }
+        progress.noteHistory(nowMilliseconds: now)
         return true
     }
 
     /// The database's clock, in milliseconds since 1970 UTC.
     private func clockMilliseconds() throws(DatabaseError) -> Int64 {
         try connection.prepare("SELECT \(ServerClock.milliseconds)").query().first?.int(0) ?? 0
-    }
-
-    private func insert(
-        _ change: JobChange,
-        _ hub: HubColumns?,
-        historyMilliseconds: Int64?
-    ) throws(DatabaseError) {
-        let job = change.after
-        let hubValues = hub?.jobValues(change.registration) ?? []
-        try connection.prepare(
-            """
-            INSERT INTO backup_jobs (id, vm_name, repository_id, backup_type, status, current_phase,
-              bytes_transferred, total_bytes, transfer_speed_bps, eta_seconds, progress_percent, attempt,
-              telemetry_seq, telemetry_key_ms, telemetry_key_rank, error_message, presumed, started_at,
-              last_telemetry_at, last_contact_ms, history_ms\(Self.names(hubValues)))
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? / 100, ?, ?, ?, ?, ?, 0, NOW(),
-              IF(?, NOW(3) - INTERVAL ? MICROSECOND, NULL), IF(?, \(ServerClock.milliseconds) - ?, NULL),
-              ?\(String(repeating: ", ?", count: hubValues.count)))
-            """
-        ).execute(
-            [
-                .text(job.id.rawValue), .text(job.vmName), Value(change.registration?.repositoryID),
-                .text(job.backupType.rawValue), .text(job.status.rawValue), .text(job.phase),
-                .int(job.bytes), .int(job.total), Value(job.speed), Value(job.etaSeconds.map(Int64.init)),
-                .int(Int64(job.percentHundredths)), .int(job.attempt), .int(job.seq),
-                Value(job.clockKey?.milliseconds), Value(job.clockKey.map { Int64($0.rank) }),
-                Value(job.errorMessage),
-                .int(change.contactAgeMilliseconds == nil ? 0 : 1),
-                .int((change.contactAgeMilliseconds ?? 0) * 1000),
-                .int(change.contactAgeMilliseconds == nil ? 0 : 1),
-                .int(change.contactAgeMilliseconds ?? 0), Value(historyMilliseconds),
-            ] + hubValues.map(\.value)
-        )
-    }
-
-    private func insertDisks(_ disks: DiskRows, _ hub: HubColumns?) throws(DatabaseError) {
-        var plain: [DiskRow] = []
-        for row in disks.inserts {
-            let told = hub?.diskValues(row.registration, index: row.disk.index) ?? []
-            let inherited = hub?.inherited(told) ?? []
-            if told.isEmpty, inherited.isEmpty {
-                plain.append(row)
-            } else {
-                try insert(row, told, inheriting: inherited)
-            }
-        }
-        try insertDisks(plain)
-    }
-
-    private func deleteDisks(_ gone: [(jobID: String, index: Int32)]) throws(DatabaseError) {
-        for disk in gone {
-            try connection.prepare("DELETE FROM backup_disks WHERE backup_job_id = ? AND disk_index = ?")
-                .execute([.text(disk.jobID), .int(Int64(disk.index))])
-        }
-    }
-
-    private func insertDisks(_ rows: [DiskRow]) throws(DatabaseError) {
-        guard !rows.isEmpty else { return }
-        try connection.prepare(
-            """
-            INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
-              bytes_transferred, progress_percent, disk_change_id, error_message)
-            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?)
-            """
-        ).executeBulk(
-            [
-                .texts(rows.map(\.jobID)), .ints(rows.map { Int64($0.disk.index) }),
-                .ints(rows.map { Self.gibibytes($0.disk.total) }), .ints(rows.map(\.disk.total)),
-                .texts(rows.map(\.disk.status.rawValue)), .ints(rows.map(\.disk.bytes)),
-                .ints(rows.map { Int64($0.disk.percentHundredths) }), .texts(rows.map(\.disk.changeID)),
-                .texts(rows.map(\.disk.errorMessage)),
-            ],
-            rowCount: rows.count
-        )
-    }
-
-    /// One disk's row in a hub's table, which demands more than we use.
-    private func insert(
-        _ row: DiskRow,
-        _ told: [(name: String, value: Value)],
-        inheriting inherited: [String]
-    ) throws(DatabaseError) {
-        let fromJob = inherited.map { ", (SELECT `\($0)` FROM backup_jobs WHERE id = ?)" }.joined()
-        try connection.prepare(
-            """
-            INSERT INTO backup_disks (backup_job_id, disk_index, size_gb, total_bytes, status,
-              bytes_transferred, progress_percent, disk_change_id, error_message\
-            \(Self.names(told))\(inherited.map { ", `\($0)`" }.joined()))
-            VALUES (?, ?, ?, ?, ?, ?, ? / 100, ?, ?\
-            \(String(repeating: ", ?", count: told.count))\(fromJob))
-            """
-        ).execute(
-            [
-                .text(row.jobID), .int(Int64(row.disk.index)), .int(Self.gibibytes(row.disk.total)),
-                Value(row.disk.total), .text(row.disk.status.rawValue), .int(row.disk.bytes),
-                .int(Int64(row.disk.percentHundredths)), Value(row.disk.changeID),
-                Value(row.disk.errorMessage),
-            ] + told.map(\.value) + inherited.map { _ in .text(row.jobID) }
-        )
-    }
-
-    /// Columns to append to a list of columns.
-    private static func names(_ values: [(name: String, value: Value)]) -> String {
-        values.map { ", `\($0.name)`" }.joined()
-    }
-
-    private func insertEvents(_ changes: [JobChange]) throws(DatabaseError) {
-        let events = changes.indices.filter { !changes[$0].events.isEmpty }.flatMap { place in
-            changes[place].events.map { (changes[place].after.id.rawValue, $0) }
-        }
-        guard !events.isEmpty else { return }
-        try connection.prepare(JobEvents.insert).executeBulk(
-            [
-                .texts(events.map(\.0)), .ints(events.map(\.1.attempt)),
-                .texts(events.map { $0.1.from?.rawValue }), .texts(events.map(\.1.to.rawValue)),
-                .texts(events.map(\.1.cause.rawValue)), .texts(events.map(\.1.evidence)),
-            ],
-            rowCount: events.count
-        )
-    }
-
-    private func insertHistory(_ changes: [JobChange], _ places: [Int]) throws(DatabaseError) {
-        guard !places.isEmpty else { return }
-        try connection.prepare(
-            """
-            INSERT INTO job_history (job_id, attempt, at_ms, bytes_transferred, transfer_speed_bps)
-            VALUES (?, ?, \(ServerClock.milliseconds), ?, ?)
-            ON DUPLICATE KEY UPDATE bytes_transferred = VALUES(bytes_transferred),
-              transfer_speed_bps = VALUES(transfer_speed_bps)
-            """
-        ).executeBulk(
-            [
-                .texts(places.map { changes[$0].after.id.rawValue }),
-                .ints(places.map { changes[$0].after.attempt }),
-                .ints(places.map { changes[$0].after.bytes }), .ints(places.map { changes[$0].after.speed }),
-            ],
-            rowCount: places.count
-        )
     }
 
     /// Bytes rounded up to whole GiB; 0 while unknown.

@@ -57,6 +57,7 @@ final class Rounds {
     /// Measures all subjects of the parts that are wanted.
     func run() throws {
         let subjects = subjects()
+        try tellAll()
         for round in 1...bench.options.roundCount {
             for subject in round % 2 == 1 ? subjects : subjects.reversed() {
                 bench.settle()
@@ -67,6 +68,14 @@ final class Rounds {
         try bench.verify(oldLedger, in: database, hasSeq: false)
         try site.stop()
         try database.drop()
+    }
+
+    /// What is measured is how jobs go on, not how the writer gets to know them.
+    private func tellAll() throws {
+        try writerLoad.tellAll(window: clientCounts[2], ledger: &ledger)
+        guard bench.options.parts.contains(.mix) else { return }
+        let old = WriterLoad(endpoint: site.writerEndpoint, jobs: oldJobs, isOld: true, counter: counter)
+        try old.tellAll(window: clientCounts[2], ledger: &oldLedger)
     }
 
     private func subjects() -> [Subject] {

@@ -42,7 +42,7 @@ enum WireTarget {
 
     private static func checkAnswers(_ frame: [UInt8]) throws {
         guard let batch = try? AnswerBatch(decoding: frame) else { return }
-        let again = try batch.encoded()
+        let again = batch.encoded()
         let reread = try AnswerBatch(decoding: again)
         try Finding.unless(reread == batch, "read \(batch), after another trip \(reread)")
         for other in parts(of: frame) + parts(of: again) {

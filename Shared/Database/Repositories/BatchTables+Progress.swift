@@ -1,0 +1,51 @@
+extension BatchTables {
+    /// Changes the rows of jobs that are remembered, and of their disks.
+    ///
+    /// - Parameters:
+    ///   - progress: what the rules made of them, with the points of the history looked for.
+    ///   - now: by the database's clock.
+    /// - Returns: false if a job is not as it was remembered, or its disks are not.
+    /// - Throws: `DatabaseError`.
+    func update(_ progress: JobProgress, nowMilliseconds now: Int64) throws(DatabaseError) -> Bool {
+        try empty(ProgressStatements.jobs)
+        try insert(progress, now)
+        let jobCount = try connection.prepare(progressSQL.updateJobs).execute([.int(now)])
+        guard jobCount == progress.count else { return false }
+        try empty(ProgressStatements.disks)
+        try insert(progress.disks)
+        do throws(DatabaseError) {
+            return try connection.prepare(progressSQL.updateDisks).execute() == progress.disks.count
+        } catch {
+            guard error.code == ProgressStatements.unknownDiskCode else { throw error }
+            return false
+        }
+    }
+
+    private func insert(_ jobs: JobProgress, _ now: Int64) throws(DatabaseError) {
+        let histories = jobs.histories
+        let times = jobs.isPoint.indices.map { jobs.isPoint[$0] ? now : histories[$0].lastMilliseconds }
+        try connection.prepare(progressSQL.insertJobs).executeBulk(
+            [.numbers((0..<jobs.count).map { Int64($0) })]
+                + Array(repeating: .texts(jobs.ids), count: keys.idCount) + [
+                    .texts(jobs.phases), .numbers(jobs.bytes), .numbers(jobs.totals), .ints(jobs.speeds),
+                    .ints(jobs.etas), .numbers(jobs.percents), .numbers(jobs.attempts), .numbers(jobs.seqs),
+                    .numbers(jobs.leastSeqs), .numbers(jobs.mostSeqs), .ints(jobs.keys), .ints(jobs.oldKeys),
+                    .ints(times), .ints(histories.map(\.lastMilliseconds)),
+                    .numbers(jobs.ages.map { $0 * 1000 }),
+                    .numbers(jobs.ages.map { now - $0 }),
+                ],
+            rowCount: jobs.count
+        )
+    }
+
+    private func insert(_ disks: JobProgress.DiskColumns) throws(DatabaseError) {
+        try connection.prepare(progressSQL.insertDisks).executeBulk(
+            [
+                .numbers(disks.ordinals), .numbers(disks.indices), .numbers(disks.words),
+                .numbers(disks.bytes), .numbers(disks.leastBytes), .numbers(disks.percents),
+                .numbers(disks.totals), .numbers(disks.isKept),
+            ],
+            rowCount: disks.count
+        )
+    }
+}
