@@ -191,8 +191,12 @@ final class WriterLink: Sendable {
     /// Takes nothing but answers for a moment. Each message that goes out wakes a chain of threads as far as the database,
     /// which costs more than all that is in a small one; a message that comes after a pause does not wait.
     ///
-    /// - Parameter hasFew: the last message had few tickets.
+    /// - Parameters:
+    ///   - socket: where they come from.
+    ///   - ledger: takes them.
+    ///   - hasFew: the last message had few tickets.
     /// - Returns: whether an answer came.
+    /// - Throws: `BusError` where the socket is to be given up.
     private func rest(
         _ socket: borrowing DealerSocket,
         _ ledger: inout LinkLedger,

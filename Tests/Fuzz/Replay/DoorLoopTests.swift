@@ -39,9 +39,7 @@ import Threading
 
     private let health = Array("GET /health HTTP/1.1\r\nHost: hub\r\n\r\n".utf8)
 
-    @Test func `the rest of an answer that finds no room is sent once there is, and no request is read before`()
-        throws
-    {
+    @Test func `an answer that finds no room is sent to its end before another request is read`() throws {
         let byteCount = 4 * 1024 * 1024
         let door = Door(bodyByteCount: byteCount)
         let client = try ClientSocket()
