@@ -11,6 +11,9 @@ import Threading
 struct DoorServer: Service {
     typealias Serve = @Sendable (DoorRequest, @escaping DoorReply) -> Void
 
+    /// Milliseconds that connections have for their last answers: a verdict takes 2,000 at the most.
+    static let quiesceMilliseconds: Int64 = 5000
+
     private let address: (host: String, port: Int)
     private let limits: DoorLimits
     private let health: Health
@@ -70,13 +73,17 @@ struct DoorServer: Service {
         }
         announce(port: listener.port)
         health.ready("door")
+        let end = Atomic<Int64>(0)
         await withGracefulShutdownHandler {
             await thread.ended()
         } onGracefulShutdown: {
             health.obstructed("door", by: "shutting down")
+            end.store(MonotonicClock.nowMilliseconds + Self.quiesceMilliseconds, ordering: .relaxed)
+            slow.quiesce()
             box.stop()
         }
-        await slow.drain()
+        // What the thread handed over meanwhile knows that it is the last.
+        await slow.drain(untilMilliseconds: end.load(ordering: .relaxed))
     }
 
     private func announce(port: Int) {

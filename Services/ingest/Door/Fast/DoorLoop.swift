@@ -26,8 +26,6 @@ final class DoorLoop {
     /// The most connections that one turn accepts.
     private static let arrivalCountMax = 64
     private static let lookMilliseconds: Int64 = 1000
-    /// Milliseconds that connections have for their last answers: a verdict takes 2,000 at the most.
-    private static let quiesceMilliseconds: Int64 = 5000
 
     private let epoll = Epoll()
     private let box: DoorBox
@@ -180,7 +178,7 @@ final class DoorLoop {
 
     /// The door shuts down: idle connections end now, the others with the answer that is due.
     func quiesce() {
-        end = now + Self.quiesceMilliseconds
+        end = now + DoorServer.quiesceMilliseconds
         isListenerResting = false
         if let listener { epoll.forget(listener.descriptor) }
         listener = nil

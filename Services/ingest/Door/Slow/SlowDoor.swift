@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import Threading
 
 /// Takes over the connections whose requests are not plain, and has NIO's HTTP handlers serve them.
 final class SlowDoor: Sendable {
@@ -9,6 +10,7 @@ final class SlowDoor: Sendable {
     private let serve: DoorServer.Serve
     private let leave: @Sendable () -> Void
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let isEnding = Atomic<Bool>(false)
     private let loops: [ObjectIdentifier: SlowLoop]
     // The process's own event loops: replies that come after the door has closed still find their loop.
     private let group = MultiThreadedEventLoopGroup.singleton
@@ -48,7 +50,8 @@ final class SlowDoor: Sendable {
                         limits: limits,
                         loop: loop,
                         bytes: connection.bytes,
-                        isLast: connection.isLast
+                        // Asked once the channel is among those that are told.
+                        isLast: connection.isLast || isEnding.load(ordering: .sequentiallyConsistent)
                     )
                     try channel.pipeline.syncOperations.addSlow(lane, limits: limits, serve: serve)
                 }
@@ -67,13 +70,17 @@ final class SlowDoor: Sendable {
         }
     }
 
-    /// Closes idle connections now, the others once their request is answered, all of them after five seconds:
-    /// a verdict takes two at the most.
-    func drain() async {
+    /// The door shuts down: idle connections end now, the others once their request is answered.
+    func quiesce() {
+        isEnding.store(true, ordering: .sequentiallyConsistent)
         for channel in channels.withLock({ Array($0.values) }) {
             channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         }
-        for _ in 0..<50 where channels.withLock({ !$0.isEmpty }) {
+    }
+
+    /// Waits until the connections have ended, and ends those that are left then.
+    func drain(untilMilliseconds end: Int64) async {
+        while !channels.withLock({ $0.isEmpty }), MonotonicClock.nowMilliseconds < end {
             try? await Task.sleep(for: .milliseconds(100))
         }
         for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
