@@ -1,5 +1,5 @@
 # The commands live in ./dev, which needs no make; `make X NAME=VALUE` is `./dev X` with that setting.
-COMMANDS := help demo up down start stop status test faults bench bench-fleet bench-growth bench-plots lint fuzz build proto install clean
+COMMANDS := help demo up down start stop status test faults bench bench-fleet bench-growth bench-copy bench-plots lint fuzz build proto install clean
 
 .PHONY: $(COMMANDS)
 help:

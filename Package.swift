@@ -136,7 +136,9 @@ let package = Package(
     targets: [
         // C libraries: a module map and a shim header, nothing else.
         .systemLibrary(name: "CCurl", path: "Shared/CCurl"),
+        .systemLibrary(name: "CLinux", path: "Shared/CLinux"),
         .systemLibrary(name: "CMariaDB", path: "Shared/CMariaDB"),
+        .systemLibrary(name: "CNBD", path: "Shared/CNBD"),
         .systemLibrary(name: "CZeroMQ", path: "Shared/CZeroMQ"),
 
         // Shared modules; dependencies point one way, towards JobModel.
@@ -148,6 +150,7 @@ let package = Package(
         shared("MessageBus", ["CZeroMQ", "Threading"]),
         shared("Database", ["CMariaDB", "JobModel", "Threading"]),
         shared("Curl", ["CCurl"]),
+        shared("NBD", ["CNBD"]),
         shared(
             "ServiceKit",
             [
@@ -189,7 +192,11 @@ let package = Package(
                 serviceLifecycle,
             ]
         ),
-        service("SBC", folder: "sbc", ["Curl", "Logs", "Threading", argumentParser, logging, yams]),
+        service(
+            "SBC",
+            folder: "sbc",
+            ["CLinux", "Curl", "Logs", "NBD", "Threading", argumentParser, logging, yams]
+        ),
 
         tests("JobModelTests", ["JobModel"]),
         tests("TelemetryContractTests", ["JobModel", "TelemetryContract"]),
@@ -205,7 +212,8 @@ let package = Package(
             "WriterTests",
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
         ),
-        tests("SBCTests", ["SBC", "Curl", "Logs", "Threading", logging]),
+        tests("NBDTests", ["NBD"]),
+        tests("SBCTests", ["SBC", "Curl", "Logs", "NBD", "Threading", logging]),
         tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
         tests(
             "SimulationTests",

@@ -8,11 +8,19 @@ internal import Yams
 ///     disks:
 ///       - source: /dev/mapper/pgtest1
 ///         target: /backup/pgtest1-disk0.raw
+///       - source: nbd+unix:///?socket=/run/vddk/pgtest1-1.sock
+///         target: nbd://127.0.0.1:10101/pgtest1-disk1
 /// ```
 struct Inventory: Equatable, Sendable {
     struct Machine: Equatable, Sendable {
         var name: String
-        var disks: [DiskArgument]
+        var disks: [Disk]
+    }
+
+    struct Disk: Equatable, Sendable {
+        var source: Endpoint
+        /// nil where the hub's `--nbd-targets` say it.
+        var target: Endpoint?
     }
 
     /// What is wrong with a file, and where.
@@ -63,7 +71,7 @@ struct Inventory: Equatable, Sendable {
     }
 
     /// The disks of a machine. nil if it is not in the file.
-    func disks(of name: String) -> [DiskArgument]? {
+    func disks(of name: String) -> [Disk]? {
         machines.first { $0.name == name }?.disks
     }
 }
@@ -82,32 +90,29 @@ private struct InventoryReader {
                 "\(path).disks: is empty; list at least one source and target"
             )
         }
-        var disks: [DiskArgument] = []
-        for (index, disk) in nodes.enumerated() {
-            let place = "\(path).disks[\(index)]"
-            let members = try self.members(of: disk, at: place, keys: ["source", "target"])
-            disks.append(
-                DiskArgument(
-                    source: Endpoint(
-                        try text(
-                            members["source"],
-                            in: disk,
-                            at: "\(place).source",
-                            remedy: "give the path to read"
-                        )
-                    ),
-                    target: Endpoint(
-                        try text(
-                            members["target"],
-                            in: disk,
-                            at: "\(place).target",
-                            remedy: "give the path to write"
-                        )
-                    )
-                )
-            )
+        var disks: [Inventory.Disk] = []
+        for (index, node) in nodes.enumerated() {
+            disks.append(try disk(node, at: "\(path).disks[\(index)]"))
         }
         return Inventory.Machine(name: name, disks: disks)
+    }
+
+    private func disk(_ node: Node, at place: String) throws(Inventory.Fault) -> Inventory.Disk {
+        let members = try members(of: node, at: place, keys: ["source", "target"])
+        let source = try text(
+            members["source"],
+            in: node,
+            at: "\(place).source",
+            remedy: "give the path or NBD URI to read"
+        )
+        guard members["target"] != nil else { return Inventory.Disk(source: Endpoint(source)) }
+        let target = try text(
+            members["target"],
+            in: node,
+            at: "\(place).target",
+            remedy: "give the path or NBD URI to write"
+        )
+        return Inventory.Disk(source: Endpoint(source), target: Endpoint(target))
     }
 
     /// A mapping's members; a key that is not known is an error, since it is a typing mistake more often

@@ -28,16 +28,38 @@ struct ArgumentTests {
         #expect(fault?.description.contains(text) == true)
     }
 
-    @Test func `a URI is told from a path and refused by name for now`() throws {
+    @Test func `a URI is told from a path`() {
         #expect(Endpoint("nbd+unix:///?socket=/a") == .uri("nbd+unix:///?socket=/a"))
         #expect(Endpoint("/a://b") == .path("/a://b"))
         #expect(Endpoint("./x") == .path("./x"))
-        let error = #expect(throws: CopyError.self) {
-            try PreparedDisk.open(index: 3, source: Endpoint("nbd://h/x"), target: Endpoint("/t"))
+    }
+
+    @Test(arguments: [
+        ("2000:nbd://127.0.0.1:10100/vm-disk0", ["nbd://127.0.0.1:10100/vm-disk0"]),
+        ("2001:nbd://h:2/b,2000:nbd://h:1/a", ["nbd://h:1/a", "nbd://h:2/b"]),
+        ("2000:nbd+unix:///a,b?socket=/s,2001:nbds://h/c", ["nbd+unix:///a,b?socket=/s", "nbds://h/c"]),
+    ])
+    func `the field's targets are read by their keys`(text: String, uris: [String]) throws {
+        #expect(try NBDTargets(text).uris == uris)
+    }
+
+    @Test(arguments: [
+        ("", "empty"), ("nbd://h/a", "KEY:URI"), ("2000:/a", "KEY:URI"), ("2000:http://h/a", "no NBD URI"),
+        ("1999:nbd://h/a", "1999"), ("2000:nbd://h/a,2000:nbd://h/b", "twice"),
+        ("2000:nbd://h/a,2002:nbd://h/b", "2001"),
+    ])
+    func `targets that cannot be meant are refused`(text: String, words: String) {
+        let fault = #expect(throws: NBDTargets.Fault.self) { try NBDTargets(text) }
+        #expect(fault?.description.contains(words) == true, "\(String(describing: fault))")
+    }
+
+    @Test func `targets of the hub meet the sources in their order`() throws {
+        let plan = try plan {
+            $0.disks = ["nbd+unix:///?socket=/a=b", "/dev/vdb"]
+            $0.nbdTargets = "2001:nbd://h:2/b,2000:nbd://h:1/a"
         }
-        let text = try #require(error?.description)
-        #expect(text.contains("disk 3") && text.contains("nbd://h/x"))
-        #expect(text.contains("this build copies files and block devices only"))
+        #expect(plan.disks.map(\.source) == [.uri("nbd+unix:///?socket=/a=b"), .path("/dev/vdb")])
+        #expect(plan.disks.map(\.target) == [.uri("nbd://h:1/a"), .uri("nbd://h:2/b")])
     }
 
     @Test(arguments: [
@@ -94,7 +116,33 @@ struct ArgumentTests {
     @Test func `what is wrong is refused by the option's name`() {
         let cases: [(String, (inout BackupOptions) -> Void)] = [
             ("--vm", { $0.vm = "" }),
-            ("--type", { $0.type = "incremental" }),
+            ("--type", { $0.type = "differential" }),
+            ("--changed-blocks", { $0.type = "incremental" }),
+            (
+                "--changed-blocks",
+                {
+                    $0.isIncremental = true; $0.changedBlocks = ["/no/such/list"]
+                }
+            ),
+            ("--incremental", { $0.bitmap = "b" }),
+            (
+                "--type",
+                {
+                    $0.type = "full"; $0.isIncremental = true
+                }
+            ),
+            (
+                "--bitmap",
+                {
+                    $0.isIncremental = true; $0.bitmap = "b"; $0.changedBlocks = ["/a"]
+                }
+            ),
+            ("--nbd-targets", { $0.nbdTargets = "2000:nbd://h/a,2001:nbd://h/b" }),
+            ("--connections", { $0.connections = 0 }),
+            ("--requests", { $0.requests = 1000 }),
+            ("--request-size", { $0.requestSize = "1K" }),
+            ("--request-size", { $0.requestSize = "70001" }),
+            ("--reconnect-timeout", { $0.reconnectTimeoutSeconds = -1 }),
             ("--job-id", { $0.jobID = String(repeating: "x", count: 65) }),
             ("--job-id", { $0.jobID = "a\nb" }),
             ("--disk", { $0.disks = ["/a"] }),

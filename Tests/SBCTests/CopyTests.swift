@@ -11,33 +11,6 @@ import Threading
 @Suite(.serialized) struct CopyTests {
     private let folder = TemporaryFolder()
 
-    /// Copies disks and waits for the end.
-    private func copy(
-        _ pairs: [(String, String)],
-        rate: Int64? = nil,
-        settings: CopySettings = CopySettings(),
-        cancellation: Cancellation = Cancellation(),
-        onStart: (JobCounters) -> Void = { _ in }
-    ) throws -> (counters: JobCounters, reason: StopReason?) {
-        let disks = try pairs.enumerated().map { index, pair in
-            try PreparedDisk.open(index: index, source: Endpoint(pair.0), target: Endpoint(pair.1))
-        }
-        try PreparedDisk.check(disks)
-        let counters = JobCounters(totals: disks.map(\.size))
-        let engine = CopyEngine(
-            disks: disks,
-            counters: counters,
-            settings: settings,
-            limit: rate.map { RateLimit(bytesPerSecond: $0) },
-            cancellation: cancellation
-        )
-        engine.start()
-        onStart(counters)
-        #expect(engine.wait(milliseconds: 60_000))
-        if cancellation.reason == nil { try engine.syncDirectories() }
-        return (counters, cancellation.reason)
-    }
-
     private func expectSame(_ source: String, _ target: String) throws {
         #expect(try DiskFile.content(source) == DiskFile.content(target))
         // Metadata of a fragmented file may take a block or two.
@@ -53,7 +26,7 @@ import Threading
         )
         try PreparedDisk.check([running])
         #expect {
-            try copy([(folder("s"), folder("t"))])
+            try copyDisks([(folder("s"), folder("t"))])
         } throws: { error in
             "\(error)".contains("another run")
         }
@@ -65,7 +38,7 @@ import Threading
         #expect(unsafe mkfifo(folder("pipe"), 0o600) == 0)
         for pair in [(folder("pipe"), folder("t")), (folder("s"), folder("pipe"))] {
             #expect {
-                try copy([pair])
+                try copyDisks([pair])
             } throws: { error in
                 "\(error)".contains("neither a file nor a block device")
             }
@@ -76,7 +49,7 @@ import Threading
     func `a dense file of any size arrives byte for byte`(size: Int) throws {
         var random = SplitMix64(seed: UInt64(size))
         try DiskFile.make(folder("s"), size: size, data: [(0, random.bytes(size))])
-        let (counters, reason) = try copy([(folder("s"), folder("t"))])
+        let (counters, reason) = try copyDisks([(folder("s"), folder("t"))])
         #expect(reason == nil)
         try expectSame(folder("s"), folder("t"))
         let disk = counters.progress.disks[0]
@@ -98,7 +71,7 @@ import Threading
             let old = seed % 3 == 1 ? size + 5_000_000 : size / 2
             try DiskFile.make(folder("t"), size: old, data: [(0, random.bytes(old))])
         }
-        let (counters, reason) = try copy([(folder("s"), folder("t"))])
+        let (counters, reason) = try copyDisks([(folder("s"), folder("t"))])
         #expect(reason == nil)
         try expectSame(folder("s"), folder("t"))
         let disk = counters.progress.disks[0]
@@ -109,7 +82,7 @@ import Threading
 
     @Test func `a file of nothing but a hole moves nothing and is dealt with`() throws {
         try DiskFile.make(folder("s"), size: 3 << 30)
-        let (counters, _) = try copy([(folder("s"), folder("t"))])
+        let (counters, _) = try copyDisks([(folder("s"), folder("t"))])
         let disk = counters.progress.disks[0]
         #expect(disk.dealt == 3 << 30 && disk.moved == 0)
         #expect(DiskFile.blocks(folder("t")) == 0)
@@ -124,7 +97,7 @@ import Threading
             try DiskFile.make(folder("s\(index)"), size: size, data: [(0, random.bytes(size / 2))])
             pairs.append((folder("s\(index)"), folder("t\(index)")))
         }
-        let (counters, reason) = try copy(pairs)
+        let (counters, reason) = try copyDisks(pairs)
         #expect(reason == nil)
         for pair in pairs { try expectSame(pair.0, pair.1) }
         #expect(counters.progress.disks.allSatisfy { $0.state == .completed })
@@ -137,7 +110,7 @@ import Threading
             try DiskFile.make(folder(name), size: 2 << 20, data: [(0, random.bytes(2 << 20))])
         }
         let start = MonotonicClock.nowMilliseconds
-        _ = try copy([(folder("a"), folder("ta")), (folder("b"), folder("tb"))], rate: 4 << 20)
+        _ = try copyDisks([(folder("a"), folder("ta")), (folder("b"), folder("tb"))], rate: 4 << 20)
         let milliseconds = MonotonicClock.nowMilliseconds - start
         // 4 MiB at 4 MiB/s, less the burst of 0.1 s; the upper bound leaves room for a busy machine.
         #expect((880...5000).contains(milliseconds), "\(milliseconds) ms")
@@ -149,7 +122,7 @@ import Threading
         try DiskFile.make(folder("s"), size: 4 << 20, data: [(0, random.bytes(4 << 20))])
         let cancellation = Cancellation()
         var stoppedAt: Int64 = 0
-        let (counters, reason) = try copy(
+        let (counters, reason) = try copyDisks(
             [(folder("s"), folder("t"))],
             rate: 50_000,
             cancellation: cancellation,
@@ -170,7 +143,7 @@ import Threading
         for seed in 0..<2 {
             let source = folder("s\(seed)")
             try DiskFile.make(source, size: 4 << 20, data: [(0, random.bytes(seed == 0 ? 4 << 20 : 1 << 20))])
-            let (counters, reason) = try copy(
+            let (counters, reason) = try copyDisks(
                 [(source, folder("t\(seed)"))],
                 rate: 3 << 20,
                 onStart: { _ in _ = unsafe truncate(source, 100_000) }
@@ -208,9 +181,7 @@ import Threading
         )
         let bad = PreparedDisk(
             index: 1,
-            sourcePath: opened.sourcePath,
-            targetPath: opened.targetPath,
-            source: blind,
+            source: .file(blind),
             target: opened.target,
             isTargetNew: true
         )
@@ -241,40 +212,26 @@ import Threading
         try DiskFile.make(folder("other"), size: 10, data: [(0, Data("abcdefghij".utf8))])
         _ = unsafe link(folder("s"), folder("hard"))
         _ = unsafe symlink(folder("s"), folder("soft"))
-        let missing = #expect(throws: CopyError.self) { try copy([(folder("none"), folder("t"))]) }
+        let missing = #expect(throws: CopyError.self) { try copyDisks([(folder("none"), folder("t"))]) }
         #expect(missing?.errorNumber == ENOENT && missing?.description.contains(folder("none")) == true)
-        let directory = #expect(throws: CopyError.self) { try copy([(folder.path, folder("t"))]) }
+        let directory = #expect(throws: CopyError.self) { try copyDisks([(folder.path, folder("t"))]) }
         #expect(directory?.description.contains("a directory") == true)
-        let device = #expect(throws: CopyError.self) { try copy([("/dev/null", folder("t"))]) }
+        let device = #expect(throws: CopyError.self) { try copyDisks([("/dev/null", folder("t"))]) }
         #expect(device?.description.contains("neither a file nor a block device") == true)
-        let nowhere = #expect(throws: CopyError.self) { try copy([(folder("s"), folder("no/where"))]) }
+        let nowhere = #expect(throws: CopyError.self) { try copyDisks([(folder("s"), folder("no/where"))]) }
         #expect(nowhere?.errorNumber == ENOENT)
         for same in ["s", "hard", "soft"] {
-            let error = #expect(throws: CopyError.self) { try copy([(folder("s"), folder(same))]) }
-            #expect(error?.description.contains("same file") == true)
+            let error = #expect(throws: CopyError.self) { try copyDisks([(folder("s"), folder(same))]) }
+            #expect(error?.description.contains("same disk") == true)
         }
         let crossed = #expect(throws: CopyError.self) {
-            try copy([(folder("s"), folder("t")), (folder("other"), folder("s"))])
+            try copyDisks([(folder("s"), folder("t")), (folder("other"), folder("s"))])
         }
         #expect(crossed?.diskIndex == 1)
         let shared = #expect(throws: CopyError.self) {
-            try copy([(folder("s"), folder("t")), (folder("other"), folder("t"))])
+            try copyDisks([(folder("s"), folder("t")), (folder("other"), folder("t"))])
         }
         #expect(shared?.description.contains("also the target of disk 0") == true)
         #expect(try DiskFile.content(folder("s")) == Data("0123456789".utf8))
-    }
-
-    @Test func `pieces cover a disk without gap or overlap`() throws {
-        var random = SplitMix64(seed: 12)
-        try DiskFile.make(folder("s"), size: 5_000_001, data: [(1 << 20, random.bytes(300_000))])
-        let descriptor = Descriptor(unsafe open(folder("s"), O_RDONLY | O_CLOEXEC))
-        var dealer = PieceDealer(ExtentWalk(descriptor, size: 5_000_001), dataLengthMax: 65_536)
-        var offset: Int64 = 0
-        while let piece = try dealer.next() {
-            #expect(piece.offset == offset && piece.length > 0)
-            #expect(!piece.isData || piece.length <= 65_536)
-            offset += piece.length
-        }
-        #expect(offset == 5_000_001)
     }
 }

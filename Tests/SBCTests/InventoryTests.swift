@@ -30,7 +30,7 @@ struct InventoryTests {
         ("vms:\n  - name: a\n    diks: []\n", 3, "vms[0].diks"),
         ("vms:\n  - name: a\n", 2, "vms[0].disks"),
         ("vms:\n  - disks:\n      - source: /a\n        target: /b\n", 2, "vms[0].name"),
-        ("vms:\n  - name: a\n    disks:\n      - source: /a\n", 4, "vms[0].disks[0].target"),
+        ("vms:\n  - name: a\n    disks:\n      - target: /a\n", 4, "vms[0].disks[0].source"),
         ("vms:\n  - name: a\n    disks: /a\n", 3, "vms[0].disks"),
         ("vms:\n  - name: a\n    disks: []\n", 3, "vms[0].disks"),
         ("vms: 7\n", 1, "vms"),
@@ -48,6 +48,28 @@ struct InventoryTests {
         let text = try #require(fault?.description)
         #expect(text.hasPrefix("sbc.yaml:\(line): "), "\(text)")
         #expect(text.contains(key), "\(text)")
+    }
+
+    @Test func `a disk without a target needs the hub's word for it`() throws {
+        let folder = TemporaryFolder()
+        let file = folder("sbc.yaml")
+        let yaml = "vms:\n  - name: a\n    disks:\n      - source: nbd+unix:///?socket=/s\n"
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        var options = BackupOptions(vm: "a", config: file)
+        let error = #expect(throws: UsageError.self) {
+            try BackupPlan(options, environment: [:], nowMilliseconds: 0)
+        }
+        #expect(error?.description.contains("disk 0 of a has no target") == true)
+        options.nbdTargets = "2000:nbd://127.0.0.1:10100/a-disk0"
+        let plan = try BackupPlan(options, environment: [:], nowMilliseconds: 0)
+        #expect(
+            plan.disks == [
+                DiskArgument(
+                    source: .uri("nbd+unix:///?socket=/s"),
+                    target: .uri("nbd://127.0.0.1:10100/a-disk0")
+                )
+            ]
+        )
     }
 
     @Test func `the guide's command finds its disks in the inventory`() throws {

@@ -44,8 +44,8 @@ import Threading
         reporter.post(.phase)
         for disk in counters.disks {
             disk.set(.transferring)
-            disk.addData(400)
-            disk.addHole(600)
+            disk.add(moved: 400, dealt: 400)
+            disk.add(moved: 0, dealt: 600)
             disk.set(.completed)
             reporter.post(.diskCompleted)
         }
@@ -131,7 +131,7 @@ import Threading
         counters.phase = .transferring
         let start = MonotonicClock.nowNanoseconds
         reporter.post(.phase)
-        for _ in 0..<1000 { counters.disks[0].addData(1) }
+        for _ in 0..<1000 { counters.disks[0].add(moved: 1, dealt: 1) }
         // Posting and counting touch no socket.
         #expect(MonotonicClock.nowNanoseconds - start < 100_000_000)
         usleep(800_000)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testing
 
 @testable import SBC
 
@@ -101,4 +102,31 @@ func progress(_ phase: Phase = .transferring, _ dealt: Int64...) -> JobProgress 
             )
         }
     )
+}
+
+/// Copies disks and waits for the end.
+func copyDisks(
+    _ pairs: [(String, String)],
+    rate: Int64? = nil,
+    settings: CopySettings = CopySettings(),
+    cancellation: Cancellation = Cancellation(),
+    onStart: (JobCounters) -> Void = { _ in }
+) throws -> (counters: JobCounters, reason: StopReason?) {
+    let disks = try pairs.enumerated().map { index, pair in
+        try PreparedDisk.open(index: index, source: Endpoint(pair.0), target: Endpoint(pair.1))
+    }
+    try PreparedDisk.check(disks)
+    let counters = JobCounters(totals: disks.map(\.total))
+    let engine = CopyEngine(
+        disks: disks,
+        counters: counters,
+        settings: settings,
+        limit: rate.map { RateLimit(bytesPerSecond: $0) },
+        cancellation: cancellation
+    )
+    engine.start()
+    onStart(counters)
+    #expect(engine.wait(milliseconds: 60_000))
+    if cancellation.reason == nil { try engine.syncDirectories() }
+    return (counters, cancellation.reason)
 }

@@ -11,6 +11,16 @@ readonly BUILD_PACKAGES=(
     "libmariadb-dev|/usr/include/mariadb/mysql.h|MariaDB Connector/C, the services' way to the database"
     "libsqlite3-dev|/usr/include/sqlite3.h|SQLite, in which ingest keeps what old clients tell during an outage"
     "libcurl4-openssl-dev|/usr/include/*/curl/curl.h /usr/include/curl/curl.h|libcurl, for backup clients"
+    "libnbd-dev|/usr/include/libnbd.h|libnbd, with which backup clients read and write NBD exports"
+)
+# What the tests of the backup client copy from and to, and what the bench holds it against.
+readonly NBD_PACKAGES=(
+    "nbdkit|nbdkit|nbdkit, the NBD server of the tests' sources"
+    "qemu-utils|qemu-nbd|qemu-nbd and qemu-img, which serve and compare the tests' images"
+)
+readonly BENCH_COPY_PACKAGES=(
+    "${NBD_PACKAGES[@]}"
+    "libnbd-bin|nbdcopy|nbdcopy, beside which the backup client is measured"
 )
 readonly DATABASE_PACKAGES=(
     "mariadb-server-core|mariadbd|the MariaDB server for a private instance (without a system service)"

@@ -20,16 +20,60 @@ struct Backup: ParsableCommand {
 
     @Option(
         name: .customLong("disk"),
-        help:
-            "A disk to copy, as SOURCE=TARGET: files or block devices. Repeat it; the order gives the index."
+        help: """
+            A disk to copy, as SOURCE=TARGET: files, block devices or NBD URIs (nbd://HOST:PORT/EXPORT, \
+            nbd+unix:///EXPORT?socket=PATH, nbds://…). With --nbd-targets only SOURCE. Repeat it; the order gives \
+            the index.
+            """
     )
     var disks: [String] = []
+
+    @Option(
+        help: """
+            Where the disks go, as KEY:URI with commas between, KEY being 2000 and the disk's index, like \
+            2000:nbd://127.0.0.1:10100/vm-disk0. The sources come from --disk or the inventory.
+            """
+    )
+    var nbdTargets: String?
 
     @Option(help: "The inventory. Default: $SENDENSE_SBC_CONFIG, else \(BackupPlan.defaultInventory).")
     var config: String?
 
-    @Option(help: "The kind of backup; this build knows full only.")
-    var type = "full"
+    @Option(help: "The kind of backup: full or incremental. Default: full.")
+    var type: String?
+
+    @Flag(help: "Copy only what --bitmap or --changed-blocks call changed; the same as --type incremental.")
+    var incremental = false
+
+    @Option(help: "The dirty bitmap of QEMU's that the sources export, as qemu-nbd -B NAME does.")
+    var bitmap: String?
+
+    @Option(
+        name: .customLong("changed-blocks"),
+        help: """
+            A changed-block list: a JSON array of {"offset": bytes, "length": bytes}, or what VMware's \
+            QueryChangedDiskAreas gives. Repeat it, once for each disk, in the disks' order.
+            """
+    )
+    var changedBlocks: [String] = []
+
+    @Flag(help: "Hash what is copied, read it back from the target and compare.")
+    var verify = false
+
+    @Option(help: "Connections to each server, where it allows several, 1 to 16.")
+    var connections = 4
+
+    @Option(help: "Requests in flight on each connection, 1 to 128.")
+    var requests = 16
+
+    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M.")
+    var requestSize: String?
+
+    @Option(
+        name: .customLong("reconnect-timeout"),
+        help: "Seconds to wait for a server that went away, before the backup fails."
+    )
+    var reconnectTimeout = 60
 
     @Option(help: "The repository that the hub files the backup under.")
     var repositoryID: String?
@@ -127,13 +171,22 @@ struct Backup: ParsableCommand {
             vm: vm,
             jobID: jobID,
             disks: disks,
+            nbdTargets: nbdTargets,
             config: config,
             type: type,
+            isIncremental: incremental,
+            bitmap: bitmap,
+            changedBlocks: changedBlocks,
             repositoryID: repositoryID,
             hubColumns: hubColumns,
             changeID: changeID,
             hubURL: hubURL,
             rateLimit: rateLimit,
+            isVerifying: verify,
+            connections: connections,
+            requests: requests,
+            requestSize: requestSize,
+            reconnectTimeoutSeconds: reconnectTimeout,
             noTelemetry: noTelemetry,
             json: json,
             quiet: quiet,

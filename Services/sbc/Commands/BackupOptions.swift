@@ -3,13 +3,22 @@ struct BackupOptions: Equatable, Sendable {
     var vm = ""
     var jobID: String?
     var disks: [String] = []
+    var nbdTargets: String?
     var config: String?
-    var type = "full"
+    var type: String?
+    var isIncremental = false
+    var bitmap: String?
+    var changedBlocks: [String] = []
     var repositoryID: String?
     var hubColumns: [String] = []
     var changeID: String?
     var hubURL: String?
     var rateLimit: String?
+    var isVerifying = false
+    var connections = 4
+    var requests = 16
+    var requestSize: String?
+    var reconnectTimeoutSeconds = 60
     var noTelemetry = false
     var json = false
     var quiet = false

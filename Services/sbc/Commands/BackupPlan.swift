@@ -14,6 +14,9 @@ struct BackupPlan: Sendable {
 
     var identity: JobIdentity
     var disks: [DiskArgument]
+    /// What an incremental backup copies, by disk. nil: all is copied.
+    var changes: [ChangeSource]?
+    var settings: CopySettings
     /// The change id of every disk, where one was given.
     var changeID: String?
     var hubURL: String
@@ -47,17 +50,17 @@ struct BackupPlan: Sendable {
                 "--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name"
             )
         }
-        guard options.type == "full" else {
-            throw UsageError("--type: '\(options.type)' is not supported by this build; only full is")
-        }
+        let type = try Self.type(options)
         identity = JobIdentity(
             jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
             vmName: options.vm,
-            backupType: options.type,
+            backupType: type,
             repositoryID: options.repositoryID,
             hubColumns: try Self.hubColumns(options.hubColumns)
         )
-        disks = try Self.disks(options, set)
+        disks = try BackupPlan.disks(options, set)
+        changes = type == "incremental" ? try Self.changes(options, diskCount: disks.count) : nil
+        settings = try Self.settings(options)
         changeID = options.changeID
         hubURL = try Self.hubURL(options.hubURL ?? set["SHA_API_URL"] ?? "http://localhost:8082")
         rate = nil
@@ -125,58 +128,6 @@ struct BackupPlan: Sendable {
             )
         }
         return jobID
-    }
-
-    private static func disks(
-        _ options: BackupOptions,
-        _ set: [String: String]
-    ) throws(UsageError) -> [DiskArgument] {
-        let disks: [DiskArgument]
-        if options.disks.isEmpty {
-            disks = try inventoryDisks(options, set)
-        } else {
-            var given: [DiskArgument] = []
-            for text in options.disks {
-                do throws(DiskArgument.Fault) {
-                    given.append(try DiskArgument(text))
-                } catch {
-                    throw UsageError("--disk: \(error)")
-                }
-            }
-            disks = given
-        }
-        guard disks.count <= diskCountMax else {
-            throw UsageError("\(disks.count) disks are more than the \(diskCountMax) that a job may have")
-        }
-        return disks
-    }
-
-    private static func inventoryDisks(
-        _ options: BackupOptions,
-        _ set: [String: String]
-    ) throws(UsageError) -> [DiskArgument] {
-        let file = options.config ?? set["SENDENSE_SBC_CONFIG"] ?? defaultInventory
-        let yaml: String
-        do {
-            yaml = try String(contentsOfFile: file, encoding: .utf8)
-        } catch {
-            throw UsageError(
-                "cannot read the inventory \(file), which should list the disks of \(options.vm); give "
-                    + "--disk SOURCE=TARGET, or another file with --config"
-            )
-        }
-        let inventory: Inventory
-        do throws(Inventory.Fault) {
-            inventory = try Inventory(yaml: yaml, file: file)
-        } catch {
-            throw UsageError(error.description)
-        }
-        guard let disks = inventory.disks(of: options.vm) else {
-            throw UsageError(
-                "\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET"
-            )
-        }
-        return disks
     }
 
     private static func hubURL(_ text: String) throws(UsageError) -> String {

@@ -12,7 +12,6 @@ struct BackupRun {
     let plan: BackupPlan
     let logger: Logger
     let cancellation = Cancellation()
-    var settings = CopySettings()
 
     /// Runs it.
     ///
@@ -58,14 +57,16 @@ struct BackupRun {
             reporter?.reporter.waitForRegistration(milliseconds: Self.registrationWaitMilliseconds)
         }
         // Once this has returned, a signal or a word of the hub cannot change what became of the copy.
+        let copyStartedAt = MonotonicClock.nowMilliseconds
         let reason = transfer(disks, counters, reporter?.reporter, &view)
-        let copyMilliseconds = MonotonicClock.nowMilliseconds - startedAt
+        let endedAt = MonotonicClock.nowMilliseconds
         let reports = reporter?.reporter.finish(drainMilliseconds: plan.drainMilliseconds)
         let result = RunResult(
             jobID: plan.identity.jobID,
             reports: reports,
             progress: counters.progress,
-            milliseconds: copyMilliseconds,
+            milliseconds: endedAt - startedAt,
+            copyMilliseconds: endedAt - copyStartedAt,
             reason: reason ?? reports?.refusal.map { .refusedByHub($0) }
         )
         view.finished(result)
@@ -79,9 +80,15 @@ struct BackupRun {
         var firstError: CopyError?
         for (index, disk) in plan.disks.enumerated() {
             do throws(CopyError) {
-                let opened = try PreparedDisk.open(index: index, source: disk.source, target: disk.target)
+                let opened = try PreparedDisk.open(
+                    index: index,
+                    source: disk.source,
+                    target: disk.target,
+                    changes: plan.changes?[index],
+                    isStopped: { cancellation.isCancelled }
+                )
                 disks.append(opened)
-                totals.append(opened.size)
+                totals.append(opened.total)
             } catch {
                 firstError = firstError ?? error
                 totals.append(nil)
@@ -142,9 +149,10 @@ struct BackupRun {
         let engine = CopyEngine(
             disks: disks,
             counters: counters,
-            settings: settings,
+            settings: plan.settings,
             limit: limit,
             cancellation: cancellation,
+            onNotice: { [logger] text in logger.warning("\(text)") },
             onDiskCompleted: { _ in reporter?.post(.diskCompleted) },
             onFailure: { reporter?.post(.failed($0.description)) }
         )

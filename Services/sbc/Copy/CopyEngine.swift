@@ -2,23 +2,6 @@ internal import Glibc
 internal import Synchronization
 internal import Threading
 
-/// How much a copy does at once.
-struct CopySettings: Sendable {
-    /// Requests in flight per disk.
-    var workersPerDisk = 3
-    /// Disks that are copied side by side; the others wait their turn.
-    var disksAtOnce = 4
-    /// The most bytes that one request moves.
-    var pieceLengthMax = 1 << 20
-
-    /// Bytes per request: an eighth of a second's worth under a rate limit, so that progress is smooth.
-    func pieceLength(bytesPerSecond: Int64?) -> Int64 {
-        let largest = Int64(pieceLengthMax)
-        guard let bytesPerSecond else { return largest }
-        return min(largest, max(4096, bytesPerSecond / 8 / 4096 * 4096))
-    }
-}
-
 /// Copies all disks of a job on threads of its own.
 final class CopyEngine: Sendable {
     private let disks: [PreparedDisk]
@@ -26,20 +9,23 @@ final class CopyEngine: Sendable {
     private let settings: CopySettings
     private let limit: RateLimit?
     private let cancellation: Cancellation
+    private let onNotice: @Sendable (String) -> Void
     private let onDiskCompleted: @Sendable (Int) -> Void
     private let onFailure: @Sendable (CopyError) -> Void
     private let nextDisk = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let finished = Latch()
 
-    /// An engine that has not started. On its threads it calls `onDiskCompleted` when a disk is durable on
-    /// its target, and `onFailure` with the first failure, while other disks may still be stopping.
+    /// An engine that has not started. On its threads it calls `onNotice` with rare words for the log,
+    /// `onDiskCompleted` when a disk is durable on its target, and `onFailure` with the first failure, while
+    /// other disks may still be stopping.
     init(
         disks: [PreparedDisk],
         counters: JobCounters,
         settings: CopySettings = CopySettings(),
         limit: RateLimit?,
         cancellation: Cancellation,
+        onNotice: @escaping @Sendable (String) -> Void = { _ in },
         onDiskCompleted: @escaping @Sendable (Int) -> Void = { _ in },
         onFailure: @escaping @Sendable (CopyError) -> Void = { _ in }
     ) {
@@ -48,6 +34,7 @@ final class CopyEngine: Sendable {
         self.settings = settings
         self.limit = limit
         self.cancellation = cancellation
+        self.onNotice = onNotice
         self.onDiskCompleted = onDiskCompleted
         self.onFailure = onFailure
     }
@@ -74,7 +61,7 @@ final class CopyEngine: Sendable {
     /// - Throws: `CopyError` naming the directory and the errno.
     func syncDirectories() throws(CopyError) {
         for disk in disks where disk.isTargetNew {
-            let directory = parent(of: disk.targetPath)
+            let directory = parent(of: disk.target.name)
             let number = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard number >= 0 else {
                 throw CopyError(
@@ -112,6 +99,7 @@ final class CopyEngine: Sendable {
                 settings: settings,
                 limit: limit,
                 cancellation: cancellation,
+                onNotice: onNotice,
                 onFailure: { [self] in fail($0) }
             )
             do throws(CopyError) {

@@ -1,26 +1,39 @@
 internal import Glibc
+internal import NBD
 internal import Synchronization
 internal import Threading
 
-/// Copies one disk: data byte by byte, holes as holes.
+/// Copies one disk: data byte by byte, holes and zeroes as such, over as many connections as both ends allow.
 final class DiskCopy: Sendable {
-    private let disk: PreparedDisk
-    private let counters: DiskCounters
-    private let settings: CopySettings
-    private let limit: RateLimit?
-    private let cancellation: Cancellation
-    private let onFailure: @Sendable (CopyError) -> Void
-    private let dealer: Mutex<PieceDealer>
-    private let failure = Mutex<CopyError?>(nil)
+    /// How long a further connection may take. One that does not come is done without: some servers take fewer
+    /// clients than they could serve.
+    private static let furtherConnectMillisecondsMax = 3000
+    private static let bytesPerLaneMin: Int64 = 1 << 20
 
-    /// A copy that has not begun. `onFailure` is called on a worker's thread at once, since others may hang
-    /// in a system call for long.
+    let disk: PreparedDisk
+    let counters: DiskCounters
+    let settings: CopySettings
+    let limit: RateLimit?
+    let cancellation: Cancellation
+    /// Hears what an operator would want to know, on a copy's thread; never anything frequent.
+    let onNotice: @Sendable (String) -> Void
+    private let onFailure: @Sendable (CopyError) -> Void
+    private let laneCount: Int
+    private let dealer: Mutex<StretchDealer>
+    private let looked = Mutex<(bytes: Int64, data: Int64)>((0, 0))
+    private let prints = Mutex<[PiecePrint]>([])
+    private let failure = Mutex<CopyError?>(nil)
+    private let hasFailed = Atomic<Bool>(false)
+
+    /// A copy that has not begun. `onFailure` is called on a lane's thread at once, since others may hang in a
+    /// system call for long.
     init(
         disk: PreparedDisk,
         counters: DiskCounters,
         settings: CopySettings,
         limit: RateLimit?,
         cancellation: Cancellation,
+        onNotice: @escaping @Sendable (String) -> Void,
         onFailure: @escaping @Sendable (CopyError) -> Void
     ) {
         self.disk = disk
@@ -28,66 +41,184 @@ final class DiskCopy: Sendable {
         self.settings = settings
         self.limit = limit
         self.cancellation = cancellation
+        self.onNotice = onNotice
         self.onFailure = onFailure
-        dealer = Mutex(
-            PieceDealer(
-                ExtentWalk(disk.source.descriptor, size: disk.size),
-                dataLengthMax: settings.pieceLength(bytesPerSecond: limit?.bytesPerSecond)
+        let useful = Int(clamping: (disk.total + Self.bytesPerLaneMin - 1) / Self.bytesPerLaneMin)
+        laneCount = max(
+            1,
+            min(
+                settings.connectionsPerDisk,
+                useful,
+                disk.source.connectionCountMax,
+                disk.target.connectionCountMax
             )
         )
+        dealer = Mutex(StretchDealer(disk.regions, connectionCount: laneCount))
     }
 
-    /// Copies the disk and makes it durable. Blocks until its workers have ended.
+    /// Copies the disk, makes it durable, and reads it back where that is asked for. Blocks until its lanes have
+    /// ended.
     ///
     /// - Returns: false if the copy was cancelled before the disk was done.
     /// - Throws: `CopyError` with the offset and errno of what failed.
     func run() throws(CopyError) -> Bool {
         counters.set(.transferring)
         try clearTarget()
-        let workers = (0..<settings.workersPerDisk).map { number in
-            DedicatedThread(name: "copy-\(disk.index)-\(number)") { [self] in work() }
+        try runOnThreads(laneCount) { [self] number throws(CopyError) in
+            try lane(number)?.run()
+        } meanwhile: { [self] in
+            countData()
         }
-        // Beside the workers, so that counting a fragmented file's data does not hold up its copy.
-        countData()
-        for worker in workers { worker.join() }
-        if let error = failure.withLock({ $0 }) { throw error }
         guard !cancellation.isCancelled else { return false }
         try checkSize()
-        guard fdatasync(disk.target.descriptor.number) == 0 else {
-            throw fault("cannot make the target \(disk.targetPath) durable (fdatasync)", errno)
+        try makeDurable()
+        if settings.isVerifying {
+            try readBack()
+            guard !cancellation.isCancelled else { return false }
         }
         counters.set(.completed)
         return true
     }
 
-    /// Gives a target file the source's size and nothing but holes. A device keeps its content until it is
-    /// overwritten.
-    private func clearTarget() throws(CopyError) {
-        guard !disk.target.isDevice else { return }
-        let number = disk.target.descriptor.number
-        // Cutting to nothing frees old content on every file system, also where holes cannot be punched.
-        if !disk.isTargetNew {
-            guard ftruncate(number, 0) == 0 else {
-                throw fault("cannot empty the target \(disk.targetPath)", errno)
+    /// Whether the lanes are to give up.
+    var isStopped: Bool { cancellation.isCancelled || hasFailed.load(ordering: .acquiring) }
+
+    /// The next stretch to copy. nil when all is dealt out.
+    func nextRange() -> Range<Int64>? {
+        dealer.withLock { $0.next() }
+    }
+
+    /// A lane knows what a stretch holds. Once that is so for the whole disk, the data still to move is known.
+    func noteLooked(bytes: Int64, data: Int64) {
+        let sum = looked.withLock { looked in
+            looked.bytes += bytes
+            looked.data += data
+            return looked
+        }
+        if sum.bytes == disk.total { counters.setData(sum.data) }
+    }
+
+    /// Remembers what pieces held.
+    func keep(_ made: [PiecePrint]) {
+        prints.withLock { $0 += made }
+    }
+
+    func fault(_ reason: String, _ number: Int32?) -> CopyError {
+        CopyError(diskIndex: disk.index, reason: reason, errorNumber: number)
+    }
+
+    // MARK: - Threads
+
+    /// Runs a body on threads of their own and waits for all of them. The first failure stops the others.
+    private func runOnThreads(
+        _ count: Int,
+        _ body: @escaping @Sendable (Int) throws(CopyError) -> Void,
+        meanwhile: () -> Void = {}
+    ) throws(CopyError) {
+        let threads = (0..<count).map { number in
+            DedicatedThread(name: "copy-\(disk.index)-\(number)") { [self] in
+                do throws(CopyError) {
+                    try body(number)
+                } catch {
+                    fail(error)
+                }
             }
         }
-        guard ftruncate(number, Int(disk.size)) == 0 else {
-            throw fault("cannot give the target \(disk.targetPath) its \(disk.size) bytes", errno)
+        meanwhile()
+        for thread in threads { thread.join() }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    private func fail(_ error: CopyError) {
+        failure.withLock { failure in
+            if failure == nil { failure = error }
+        }
+        hasFailed.store(true, ordering: .releasing)
+        onFailure(error)
+    }
+
+    /// A lane with connections of its own. nil if it is a further one that gets none.
+    private func lane(_ number: Int) throws(CopyError) -> CopyLane? {
+        // A further lane that comes when all is dealt out would find nothing to do.
+        let isEnough = { [self] in number > 0 && dealer.withLock { $0.isDry } }
+        guard let source = try connect(disk.source, number, role: "source", isEnough: isEnough),
+            let target = try connect(disk.target, number, role: "target", isEnough: isEnough)
+        else { return nil }
+        let laneSource: LaneSource
+        switch source {
+        case .file(let file): laneSource = .file(file)
+        case .nbd(let end, let connection): laneSource = .nbd(end, connection)
+        }
+        let laneTarget: LaneTarget
+        switch target {
+        case .file(let file):
+            let isBlank = !file.isDevice && disk.changes == nil
+            laneTarget = .file(TargetFile(file: file, isBlank: isBlank))
+        case .nbd(let end, let connection): laneTarget = .nbd(end, connection)
+        }
+        return CopyLane(job: self, source: laneSource, target: laneTarget)
+    }
+
+    private func connect(
+        _ end: DiskEnd,
+        _ number: Int,
+        role: String,
+        isEnough: () -> Bool = { false }
+    ) throws(CopyError) -> LaneSource? {
+        switch end {
+        case .file(let file): return .file(file)
+        case .nbd(let export):
+            if number == 0, let first = export.takeFirst() { return .nbd(export, first) }
+            do throws(NBDError) {
+                let connection = try export.connect(
+                    timeoutMilliseconds: Self.furtherConnectMillisecondsMax
+                ) { isStopped || isEnough() }
+                return .nbd(export, connection)
+            } catch {
+                guard number > 0 else {
+                    throw fault("cannot open the \(role) \(export.uri): \(error)", nil)
+                }
+                if error.code != ECANCELED {
+                    onNotice("connection \(number + 1) to \(export.uri) is done without: \(error)")
+                }
+                return nil
+            }
         }
     }
 
-    /// Sums up the source's data. It uses a file description of its own, since SEEK_DATA moves the offset.
-    /// Where it fails, the data just stays unknown.
+    // MARK: - Before and after
+
+    /// Gives a target file the source's size and nothing but holes. A device or an export keeps its content
+    /// until it is overwritten, and so does the target of an incremental copy.
+    private func clearTarget() throws(CopyError) {
+        if disk.total == 0 { counters.setData(0) }
+        guard case .file(let file) = disk.target, !file.isDevice else { return }
+        // An incremental copy only lets a target grow with its source.
+        guard disk.changes == nil || file.size < disk.size else { return }
+        let number = file.descriptor.number
+        // Cutting to nothing frees old content on every file system, also where holes cannot be punched.
+        if !disk.isTargetNew && disk.changes == nil {
+            guard ftruncate(number, 0) == 0 else {
+                throw fault("cannot empty the target \(file.path)", errno)
+            }
+        }
+        guard ftruncate(number, Int(disk.size)) == 0 else {
+            throw fault("cannot give the target \(file.path) its \(disk.size) bytes", errno)
+        }
+    }
+
+    /// Sums up a source file's data, beside the lanes. Where it fails, the data just stays unknown until the lanes
+    /// have looked at all of it.
     private func countData() {
-        let path = "/proc/self/fd/\(disk.source.descriptor.number)"
-        let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard number >= 0 else { return }
-        var walk = ExtentWalk(Descriptor(number), size: disk.size)
+        guard case .file(let file) = disk.source else { return }
         var sum: Int64 = 0
         do throws(SystemError) {
-            while let extent = try walk.next() {
-                if cancellation.isCancelled { return }
-                if extent.isData { sum += extent.length }
+            for region in disk.regions {
+                var walk = ExtentWalk(file.descriptor, region)
+                while let extent = try walk.next() {
+                    if isStopped { return }
+                    if extent.isData { sum += extent.length }
+                }
             }
         } catch {
             return
@@ -97,109 +228,40 @@ final class DiskCopy: Sendable {
 
     /// A source that shrank reads as a hole at its end, so the size must be what it was when it was opened.
     private func checkSize() throws(CopyError) {
-        let now = try OpenFile(disk.source.descriptor, path: disk.sourcePath, diskIndex: disk.index)
+        guard case .file(let file) = disk.source else { return }
+        let now = try OpenFile(file.descriptor, path: file.path, diskIndex: disk.index)
         guard now.size == disk.size else {
             throw fault(
-                "the source \(disk.sourcePath) had \(disk.size) bytes at the start and has \(now.size) now; "
+                "the source \(file.path) had \(disk.size) bytes at the start and has \(now.size) now; "
                     + "copy a snapshot, or a disk that is not in use",
                 nil
             )
         }
     }
 
-    /// One worker: pieces until there are no more, or somebody failed.
-    private func work() {
-        let buffer = PieceBuffer(byteCount: settings.pieceLengthMax)
-        do throws(CopyError) {
-            while !cancellation.isCancelled, failure.withLock({ $0 == nil }), let piece = try nextPiece() {
-                if piece.isData {
-                    try copy(piece, through: buffer)
-                } else {
-                    try clear(piece, with: buffer)
-                }
-            }
-        } catch {
-            failure.withLock { failure in
-                if failure == nil { failure = error }
-            }
-            onFailure(error)
+    /// An export was flushed by each lane, on the connection that it wrote on.
+    private func makeDurable() throws(CopyError) {
+        guard case .file(let file) = disk.target else { return }
+        guard fdatasync(file.descriptor.number) == 0 else {
+            throw fault("cannot make the target \(file.path) durable (fdatasync)", errno)
         }
     }
 
-    private func nextPiece() throws(CopyError) -> Extent? {
-        let next: Result<Extent?, SystemError> = dealer.withLock { dealer in
-            do throws(SystemError) {
-                return .success(try dealer.next())
-            } catch {
-                return .failure(error)
-            }
+    private func readBack() throws(CopyError) {
+        if case .file(let file) = disk.target {
+            // From the disk, not from memory, as far as the system obliges.
+            _ = posix_fadvise(file.descriptor.number, 0, 0, POSIX_FADV_DONTNEED)
         }
-        switch next {
-        case .success(let piece): return piece
-        case .failure(let error):
-            throw fault("cannot list the data of the source \(disk.sourcePath)", error.number)
+        let made = prints.withLock { $0 }.sorted { $0.offset < $1.offset }
+        let turn = Turn()
+        try runOnThreads(laneCount) { [self] number throws(CopyError) in
+            guard let end = try connect(disk.target, number, role: "target") else { return }
+            try ReadBack(job: self, target: end, prints: made, turn: turn).run()
         }
     }
+}
 
-    private func copy(_ piece: Extent, through buffer: PieceBuffer) throws(CopyError) {
-        limit?.wait(forBytes: piece.length, unless: cancellation)
-        guard !cancellation.isCancelled else { return }
-        let length = Int(piece.length)
-        switch buffer.read(from: disk.source.descriptor, offset: piece.offset, byteCount: length) {
-        case .done: break
-        case .ended(let at):
-            throw fault("the source \(disk.sourcePath) ended at offset \(at): it shrank during the copy", nil)
-        case .failed(let at, let number):
-            throw fault("cannot read the source \(disk.sourcePath) at offset \(at)", number)
-        }
-        try write(piece, from: buffer)
-        counters.addData(piece.length)
-    }
-
-    private func write(_ piece: Extent, from buffer: PieceBuffer) throws(CopyError) {
-        let outcome = buffer.write(
-            to: disk.target.descriptor,
-            offset: piece.offset,
-            byteCount: Int(piece.length)
-        )
-        switch outcome {
-        case .done: break
-        case .ended(let at):
-            throw fault("the target \(disk.targetPath) takes no more bytes at offset \(at)", nil)
-        case .failed(let at, let number):
-            throw fault("cannot write the target \(disk.targetPath) at offset \(at)", number)
-        }
-    }
-
-    /// Makes a hole read as zeroes on the target.
-    private func clear(_ hole: Extent, with buffer: PieceBuffer) throws(CopyError) {
-        guard disk.target.isDevice, !zeroDevice(hole) else {
-            // A target file was made of holes at the start.
-            counters.addHole(hole.length)
-            return
-        }
-        buffer.clear()
-        var offset = hole.offset
-        while offset < hole.offset + hole.length, !cancellation.isCancelled {
-            let length = min(Int64(settings.pieceLengthMax), hole.offset + hole.length - offset)
-            limit?.wait(forBytes: length, unless: cancellation)
-            try write(Extent(offset: offset, length: length, isData: true), from: buffer)
-            counters.addHole(length)
-            offset += length
-        }
-    }
-
-    /// Has the device zero a stretch itself.
-    ///
-    /// - Returns: false if it cannot, so that zeroes must be written.
-    private func zeroDevice(_ hole: Extent) -> Bool {
-        // linux/fs.h: BLKZEROOUT is _IO(0x12, 127); its argument is the offset and length in bytes.
-        let blockZeroOut: UInt = 0x127F
-        var range = [UInt64(hole.offset), UInt64(hole.length)]
-        return unsafe ioctl(disk.target.descriptor.number, blockZeroOut, &range) == 0
-    }
-
-    private func fault(_ reason: String, _ number: Int32?) -> CopyError {
-        CopyError(diskIndex: disk.index, reason: reason, errorNumber: number)
-    }
+extension PreparedDisk {
+    /// What is to be copied.
+    var regions: [Range<Int64>] { changes ?? (size > 0 ? [0..<size] : []) }
 }

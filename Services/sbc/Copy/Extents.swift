@@ -8,9 +8,10 @@ struct Extent: Equatable, Sendable {
     var isData: Bool
 }
 
-/// Walks through a source's data and holes, from its beginning to its end.
+/// Walks through the data and holes of a stretch of a file.
 ///
-/// It moves the descriptor's file offset (SEEK_DATA has no other way), so nothing else may use that offset.
+/// It moves the descriptor's file offset (SEEK_DATA has no other way) without relying on where that is, so
+/// several may share a descriptor.
 struct ExtentWalk {
     // lseek(2)'s numbers on Linux; glibc shows the names only with _GNU_SOURCE, which Swift's module lacks.
     private static let seekData: Int32 = 3
@@ -18,12 +19,13 @@ struct ExtentWalk {
 
     private let descriptor: Descriptor
     private let size: Int64
-    private var offset: Int64 = 0
+    private var offset: Int64
     private var pending: Extent?
 
-    init(_ descriptor: Descriptor, size: Int64) {
+    init(_ descriptor: Descriptor, _ range: Range<Int64>) {
         self.descriptor = descriptor
-        self.size = size
+        offset = range.lowerBound
+        size = range.upperBound
     }
 
     /// The next stretch. nil at the end.
@@ -71,32 +73,4 @@ struct ExtentWalk {
 /// A system call's errno.
 struct SystemError: Error, Equatable {
     var number: Int32
-}
-
-/// Deals out a disk's work in pieces, in order of offset, so that all workers stay close together.
-struct PieceDealer {
-    /// The largest hole that is dealt at once: small enough that counters move on where zeroes must be
-    /// written.
-    static let holeLengthMax: Int64 = 256 << 20
-
-    private var walk: ExtentWalk
-    private var rest: Extent?
-    private let dataLengthMax: Int64
-
-    init(_ walk: ExtentWalk, dataLengthMax: Int64) {
-        self.walk = walk
-        self.dataLengthMax = dataLengthMax
-    }
-
-    /// The next piece. nil when all is dealt out.
-    mutating func next() throws(SystemError) -> Extent? {
-        if rest == nil { rest = try walk.next() }
-        guard var extent = rest else { return nil }
-        let length = min(extent.length, extent.isData ? dataLengthMax : Self.holeLengthMax)
-        let piece = Extent(offset: extent.offset, length: length, isData: extent.isData)
-        extent.offset += length
-        extent.length -= length
-        rest = extent.length > 0 ? extent : nil
-        return piece
-    }
 }

@@ -43,15 +43,11 @@ final class DiskCounters: Sendable {
         self.total = total
     }
 
-    /// Bytes of data that were read and written.
-    func addData(_ bytes: Int64) {
-        moved.add(bytes, ordering: .relaxed)
-        dealt.add(bytes, ordering: .relaxed)
-    }
-
-    /// Bytes of a hole that are zero on the target now.
-    func addHole(_ bytes: Int64) {
-        dealt.add(bytes, ordering: .relaxed)
+    /// Bytes that were read and written, and bytes that were dealt with for the first time: holes are dealt
+    /// with but not moved, and what is written once more after a fault is moved but not dealt with again.
+    func add(moved movedBytes: Int64, dealt dealtBytes: Int64) {
+        moved.add(movedBytes, ordering: .relaxed)
+        dealt.add(dealtBytes, ordering: .relaxed)
     }
 
     /// The bytes of the source that are data; known once it has been looked through.

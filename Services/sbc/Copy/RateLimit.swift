@@ -36,12 +36,10 @@ final class RateLimit: Sendable {
         bucket = Mutex(TokenBucket(bytesPerSecond: bytesPerSecond))
     }
 
-    /// Waits until these bytes may move, or the copy is cancelled.
-    func wait(forBytes bytes: Int64, unless cancellation: Cancellation) {
-        let nanoseconds = bucket.withLock {
-            $0.take(bytes, nowNanoseconds: MonotonicClock.nowNanoseconds)
-        }
-        guard nanoseconds > 0 else { return }
-        _ = cancellation.sleep(milliseconds: Int((nanoseconds + 999_999) / 1_000_000))
+    /// Takes these bytes.
+    ///
+    /// - Returns: the nanoseconds to wait before they may move.
+    func delayNanoseconds(forBytes bytes: Int64) -> Int64 {
+        bucket.withLock { $0.take(bytes, nowNanoseconds: MonotonicClock.nowNanoseconds) }
     }
 }

@@ -4,7 +4,10 @@ struct RunResult: Sendable {
     /// nil where nothing was reported.
     var reports: ReportSummary?
     var progress: JobProgress
+    /// From the beginning to the copy's end.
     var milliseconds: Int64
+    /// Of these, without opening the disks and waiting for the hub's first word.
+    var copyMilliseconds: Int64
     /// nil if the copy is good.
     var reason: StopReason?
 
@@ -31,8 +34,8 @@ struct RunResult: Sendable {
     /// Bytes of holes that were not read.
     var holeBytes: Int64 { max(0, progress.dealt - progress.moved) }
 
-    /// Bytes really moved per second over the whole run.
-    var meanRate: Int64 { progress.moved * 1000 / max(1, milliseconds) }
+    /// Bytes really moved per second of copying.
+    var meanRate: Int64 { progress.moved * 1000 / max(1, copyMilliseconds) }
 
     /// The lines for people.
     var text: String {
@@ -55,6 +58,7 @@ struct RunResult: Sendable {
             ("bytes_moved", .integer(progress.moved)),
             ("hole_bytes", .integer(holeBytes)),
             ("duration_ms", .integer(milliseconds)),
+            ("copy_ms", .integer(copyMilliseconds)),
             ("mean_bps", .integer(meanRate)),
         ]
         if let explanation { members.append(("error", .string(explanation))) }

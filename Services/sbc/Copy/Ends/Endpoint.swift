@@ -2,7 +2,7 @@
 enum Endpoint: Equatable, Sendable, CustomStringConvertible {
     /// A raw file or a block device.
     case path(String)
-    /// A URI; none is supported yet.
+    /// An NBD URI.
     case uri(String)
 
     /// Tells a URI from a path by its `scheme://`.
@@ -14,22 +14,6 @@ enum Endpoint: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .path(let text), .uri(let text): text
-        }
-    }
-
-    /// The path of a file or block device.
-    ///
-    /// - Throws: `CopyError` for a URI.
-    func path(diskIndex: Int, role: String) throws(CopyError) -> String {
-        switch self {
-        case .path(let path):
-            return path
-        case .uri(let uri):
-            let kind = uri.hasPrefix("nbd") ? "an NBD URI" : "a URI"
-            throw CopyError(
-                diskIndex: diskIndex,
-                reason: "the \(role) \(uri) is \(kind); this build copies files and block devices only"
-            )
         }
     }
 

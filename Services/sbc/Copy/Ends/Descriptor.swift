@@ -29,6 +29,7 @@ struct FileIdentity: Hashable, Sendable {
 
 /// An open source or target, with what fstat told.
 struct OpenFile: Sendable {
+    let path: String
     let descriptor: Descriptor
     let identity: FileIdentity
     let isDevice: Bool
@@ -48,9 +49,10 @@ struct OpenFile: Sendable {
             let name = kind == S_IFDIR ? "a directory" : "neither a file nor a block device"
             throw CopyError(
                 diskIndex: diskIndex,
-                reason: "\(path) is \(name); this build copies files and block devices only"
+                reason: "\(path) is \(name); give a file, a block device or an NBD URI"
             )
         }
+        self.path = path
         self.descriptor = descriptor
         identity = FileIdentity(status)
         isDevice = kind == S_IFBLK

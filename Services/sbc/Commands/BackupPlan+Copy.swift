@@ -1,0 +1,78 @@
+internal import FoundationEssentials
+
+extension BackupPlan {
+    /// The most connections and requests that options may ask for.
+    static let connectionCountMax = 16
+    static let requestCountMax = 128
+
+    /// `full` or `incremental`, by `--type` and `--incremental`.
+    static func type(_ options: BackupOptions) throws(UsageError) -> String {
+        let type = options.type ?? (options.isIncremental ? "incremental" : "full")
+        guard type == "full" || type == "incremental" else {
+            throw UsageError("--type: '\(type)' is not supported; write full or incremental")
+        }
+        guard !options.isIncremental || type == "incremental" else {
+            throw UsageError("--type: says full, and --incremental is given too; leave one out")
+        }
+        let isTold = options.bitmap != nil || !options.changedBlocks.isEmpty
+        guard type == "incremental" || !isTold else {
+            throw UsageError("--bitmap and --changed-blocks are for an incremental backup; add --incremental")
+        }
+        return type
+    }
+
+    /// What each disk's incremental copy goes by.
+    static func changes(_ options: BackupOptions, diskCount: Int) throws(UsageError) -> [ChangeSource] {
+        if let bitmap = options.bitmap {
+            guard options.changedBlocks.isEmpty, !bitmap.isEmpty else {
+                throw UsageError("--bitmap: give the bitmap's name, and no --changed-blocks beside it")
+            }
+            return Array(repeating: .bitmap(bitmap), count: diskCount)
+        }
+        guard options.changedBlocks.count == diskCount else {
+            throw UsageError(
+                "--changed-blocks: \(options.changedBlocks.count) list(s) for \(diskCount) disk(s); an "
+                    + "incremental backup needs one for each, or --bitmap"
+            )
+        }
+        var changes: [ChangeSource] = []
+        for file in options.changedBlocks {
+            guard let json = try? Data(contentsOf: URL(filePath: file)) else {
+                throw UsageError("--changed-blocks: cannot read \(file)")
+            }
+            do throws(ChangeList.Fault) {
+                changes.append(.list(try ChangeList(json: json)))
+            } catch {
+                throw UsageError("--changed-blocks: \(file): \(error)")
+            }
+        }
+        return changes
+    }
+
+    /// How the copy goes about it.
+    static func settings(_ options: BackupOptions) throws(UsageError) -> CopySettings {
+        var settings = CopySettings()
+        guard (1...connectionCountMax).contains(options.connections) else {
+            throw UsageError("--connections: must be 1 to \(connectionCountMax)")
+        }
+        guard (1...requestCountMax).contains(options.requests) else {
+            throw UsageError("--requests: must be 1 to \(requestCountMax)")
+        }
+        guard (0...86_400).contains(options.reconnectTimeoutSeconds) else {
+            throw UsageError("--reconnect-timeout: must be 0 to 86400 seconds")
+        }
+        if let text = options.requestSize {
+            guard let size = ByteRate(text)?.bytesPerSecond, (64 << 10...32 << 20).contains(size),
+                size % 4096 == 0
+            else {
+                throw UsageError("--request-size: '\(text)' must be 64K to 32M, in steps of 4K")
+            }
+            settings.requestLengthMax = size
+        }
+        settings.connectionsPerDisk = options.connections
+        settings.requestsPerConnection = options.requests
+        settings.retry.reconnectMillisecondsMax = Int64(options.reconnectTimeoutSeconds) * 1000
+        settings.isVerifying = options.isVerifying
+        return settings
+    }
+}

@@ -1,0 +1,97 @@
+internal import FoundationEssentials
+
+extension BackupPlan {
+    /// The disks of `--disk`, or of the inventory, with the targets of `--nbd-targets` where it is given.
+    static func disks(_ options: BackupOptions, _ set: [String: String]) throws(UsageError) -> [DiskArgument]
+    {
+        let disks: [DiskArgument]
+        if let text = options.nbdTargets {
+            disks = try Self.disks(options, set, targets: text)
+        } else if options.disks.isEmpty {
+            disks = try inventoryTargets(options, set)
+        } else {
+            var given: [DiskArgument] = []
+            for text in options.disks {
+                do throws(DiskArgument.Fault) {
+                    given.append(try DiskArgument(text))
+                } catch {
+                    throw UsageError("--disk: \(error)")
+                }
+            }
+            disks = given
+        }
+        guard disks.count <= diskCountMax else {
+            throw UsageError("\(disks.count) disks are more than the \(diskCountMax) that a job may have")
+        }
+        return disks
+    }
+
+    /// Pairs the hub's targets with the sources that are known here.
+    private static func disks(
+        _ options: BackupOptions,
+        _ set: [String: String],
+        targets text: String
+    ) throws(UsageError) -> [DiskArgument] {
+        let targets: [String]
+        do throws(NBDTargets.Fault) {
+            targets = try NBDTargets(text).uris
+        } catch {
+            throw UsageError("--nbd-targets: \(error)")
+        }
+        let sources =
+            options.disks.isEmpty
+            ? try inventoryDisks(options, set).disks.map(\.source) : options.disks.map { Endpoint($0) }
+        guard sources.count == targets.count else {
+            throw UsageError(
+                "--nbd-targets: has \(targets.count) disk(s), and \(sources.count) source(s) are known from "
+                    + (options.disks.isEmpty ? "the inventory" : "--disk") + "; give a target for each"
+            )
+        }
+        return zip(sources, targets).map { DiskArgument(source: $0, target: .uri($1)) }
+    }
+
+    private static func inventoryTargets(
+        _ options: BackupOptions,
+        _ set: [String: String]
+    ) throws(UsageError) -> [DiskArgument] {
+        let (file, disks) = try inventoryDisks(options, set)
+        var complete: [DiskArgument] = []
+        for (index, disk) in disks.enumerated() {
+            guard let target = disk.target else {
+                throw UsageError(
+                    "\(file): disk \(index) of \(options.vm) has no target; add one, or give --nbd-targets"
+                )
+            }
+            complete.append(DiskArgument(source: disk.source, target: target))
+        }
+        return complete
+    }
+
+    private static func inventoryDisks(
+        _ options: BackupOptions,
+        _ set: [String: String]
+    ) throws(UsageError) -> (file: String, disks: [Inventory.Disk]) {
+        let file = options.config ?? set["SENDENSE_SBC_CONFIG"] ?? defaultInventory
+        let yaml: String
+        do {
+            yaml = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            throw UsageError(
+                "cannot read the inventory \(file), which should list the disks of \(options.vm); give "
+                    + "--disk SOURCE=TARGET, or another file with --config"
+            )
+        }
+        let inventory: Inventory
+        do throws(Inventory.Fault) {
+            inventory = try Inventory(yaml: yaml, file: file)
+        } catch {
+            throw UsageError(error.description)
+        }
+        guard let disks = inventory.disks(of: options.vm) else {
+            throw UsageError(
+                "\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET"
+            )
+        }
+        return (file, disks)
+    }
+}
