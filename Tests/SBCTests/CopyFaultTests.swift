@@ -215,7 +215,8 @@ import Threading
 
     @Test func `a cancelled copy lets go of its servers at once`() throws {
         let raw = try makeSource(8 << 20, seed: 9)
-        let source = try NBDServer.nbdkit(["-r", "file", raw])
+        // It takes one client at a time: a connection that were not let go would keep the next copy out.
+        let source = try NBDServer.qemu(raw, format: "raw", clientCountMax: 1, options: ["-r"])
         let cancellation = Cancellation()
         var stoppedAt: Int64 = 0
         let (_, reason) = try copyDisks(
@@ -230,5 +231,25 @@ import Threading
         )
         #expect(reason == .signal(15))
         #expect(MonotonicClock.nowMilliseconds - stoppedAt < 1000)
+        let (_, next) = try copyDisks([(source.uri, folder("u"))])
+        #expect(next == nil)
+        #expect(try DiskFile.content(raw) == DiskFile.content(folder("u")))
+    }
+
+    @Test func `the time to go is known from the first stretch on, and comes true`() throws {
+        let raw = try makeSource(64 << 20, seed: 10)
+        let source = try NBDServer.nbdkit(["-r", "file", raw])
+        let (counters, reason) = try copyDisks(
+            [(source.uri, folder("t"))],
+            rate: 40 << 20,
+            onStart: { counters in
+                waitForBytes(1, counters)
+                let data = counters.progress.disks[0].data ?? 0
+                #expect(data >= 32 << 20 && data <= 64 << 20)
+            }
+        )
+        #expect(reason == nil)
+        let disk = counters.progress.disks[0]
+        #expect(disk.data == disk.moved && disk.moved < 33 << 20)
     }
 }

@@ -60,14 +60,20 @@ struct Backup: ParsableCommand {
     @Flag(help: "Hash what is copied, read it back from the target and compare.")
     var verify = false
 
-    @Option(help: "Connections to each server, where it allows several, 1 to 16.")
-    var connections = 4
+    @Option(
+        help:
+            "Connections to each server, where it allows several, 1 to 16; at first one per processor, up to 4."
+    )
+    var connections = CopySettings.defaultConnectionCount
 
     @Option(help: "Requests in flight on each connection, 1 to 128.")
-    var requests = 16
+    var requests = 4
 
-    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M.")
+    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M. Default: 2M.")
     var requestSize: String?
+
+    @Option(help: "Bytes written on a connection between flushes, with M or G in base 1024. Default: 128M.")
+    var flushEvery: String?
 
     @Option(
         name: .customLong("reconnect-timeout"),
@@ -186,6 +192,7 @@ struct Backup: ParsableCommand {
             connections: connections,
             requests: requests,
             requestSize: requestSize,
+            flushEvery: flushEvery,
             reconnectTimeoutSeconds: reconnectTimeout,
             noTelemetry: noTelemetry,
             json: json,

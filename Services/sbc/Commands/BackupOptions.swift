@@ -15,9 +15,10 @@ struct BackupOptions: Equatable, Sendable {
     var hubURL: String?
     var rateLimit: String?
     var isVerifying = false
-    var connections = 4
-    var requests = 16
+    var connections = CopySettings.defaultConnectionCount
+    var requests = 4
     var requestSize: String?
+    var flushEvery: String?
     var reconnectTimeoutSeconds = 60
     var noTelemetry = false
     var json = false
