@@ -20,7 +20,8 @@ bench_copy() {
     COPY_SBC=$BIN_DIR/sendense-backup-client
     COPY_ROUNDS=${ROUNDS:-7}
     COPY_MEBIBYTES=${MEBIBYTES:-2048}
-    COPY_CONNECTIONS=${CONNECTIONS:-4}
+    # As many as nbdcopy has threads for, by itself: one for each processor, up to four.
+    COPY_CONNECTIONS=${CONNECTIONS:-$(($(nproc) < 4 ? $(nproc) : 4))}
     COPY_FOLDER=$(mktemp -d "${FOLDER:-${TMPDIR:-/tmp}}/sendense-bench-copy-XXXXXX") \
         || die "there is no room for the disks; name a folder: FOLDER=…"
     at_exit end_bench_copy
