@@ -69,6 +69,32 @@ import Threading
         try qemuImage(["compare", "-q", "-f", "raw", "-F", "qcow2", raw, image])
     }
 
+    @Test(.timeLimit(.minutes(2)), arguments: [true, false])
+    func `a server that is killed with many requests in flight is no failure`(isSource: Bool) throws {
+        let raw = try makeSource(24 << 20, seed: 11)
+        let image = folder("target.raw")
+        try DiskFile.make(image, size: 24 << 20)
+        let source = try NBDServer.nbdkit(["-r", "--filter=delay", "file", raw, "rdelay=60ms"])
+        let target = try NBDServer.nbdkit(["--filter=delay", "file", image, "wdelay=60ms"])
+        var settings = CopySettings()
+        settings.requestLengthMax = 64 << 10
+        settings.requestsPerConnection = 16
+        let (counters, reason) = try copyDisks(
+            [(source.uri, target.uri)],
+            settings: settings,
+            onStart: { counters in
+                for bytes: Int64 in [1 << 20, 4 << 20] {
+                    waitForBytes(bytes, counters)
+                    (isSource ? source : target).kill(SIGKILL)
+                    try? (isSource ? source : target).start()
+                }
+            }
+        )
+        #expect(reason == nil, "\(String(describing: reason))")
+        #expect(counters.progress.disks[0].dealt == 24 << 20)
+        #expect(try DiskFile.content(raw) == DiskFile.content(image))
+    }
+
     @Test(.timeLimit(.minutes(2)))
     func `a source that is killed and comes back is read on`() throws {
         let raw = try makeSource(16 << 20, seed: 2)

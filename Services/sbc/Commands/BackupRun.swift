@@ -49,9 +49,9 @@ struct BackupRun {
         )
 
         reporter?.reporter.post(.phase)
-        if let openError {
+        // A server that was not waited for because of a signal is no failure.
+        if let openError, cancellation.cancel(.failed(openError)) {
             counters.disks[openError.diskIndex].set(.failed)
-            cancellation.cancel(.failed(openError))
             reporter?.reporter.post(.failed(openError.description))
         } else {
             reporter?.reporter.waitForRegistration(milliseconds: Self.registrationWaitMilliseconds)

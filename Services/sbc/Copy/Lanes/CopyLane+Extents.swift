@@ -74,7 +74,7 @@ extension CopyLane {
                 self
             )
         } catch {
-            statusEnded(error.code == 0 ? EIO : error.code)
+            statusEnded(lossOrCode(error, connection))
         }
     }
 

@@ -41,8 +41,17 @@ extension CopyLane {
         } catch {
             // The connection may have broken in this call, and have told so already.
             guard slots[index].stage == .busy(operation) else { return }
-            failed(index, operation, error.code == 0 ? EIO : error.code, at: slots[index].piece.offset)
+            let connection = operation == .read ? source.connection : target.connection
+            let number = lossOrCode(error, connection)
+            failed(index, operation, number, at: slots[index].piece.offset)
         }
+    }
+
+    /// The errno of a command that libnbd did not take. On a connection that is over it says EINVAL, which would be
+    /// final on another.
+    func lossOrCode(_ error: NBDError, _ connection: NBDConnection?) -> Int32 {
+        if connection?.isOver == true { return ENOTCONN }
+        return error.code == 0 ? EIO : error.code
     }
 
     private func read(_ index: Int) throws(NBDError) {
@@ -93,7 +102,7 @@ extension CopyLane {
                 } catch {
                     // Those that are in flight still use the buffer; the last one's end is the write's.
                     slots[index].openCommandCount -= slot.runs.count - place
-                    slots[index].commandError = error.code == 0 ? EIO : error.code
+                    slots[index].commandError = lossOrCode(error, connection)
                     if slots[index].openCommandCount == 0 { throw error }
                     return
                 }
