@@ -283,6 +283,6 @@ bench_interval() {
               h = (1.96 + 2.37 / f + 2.8 / (f * f)) * s / sqrt(n)
               printf "%.2f %.2f", mean - h, mean + h }' <<<"$2")
     read -r low high <<<"$told"
-    worst=$(awk -v a="$low" -v b="$high" 'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print a > b ? a : b }')
+    worst=$(awk -v a="$low" -v b="$high" 'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print (a > b ? a : b) }')
     bench_verdict "$1: time, 95 % interval within" "$worst" 3 1 at-most "($low % to $high %)"
 }
