@@ -142,6 +142,7 @@ struct ArgumentTests {
             ("--requests", { $0.requests = 1000 }),
             ("--request-size", { $0.requestSize = "1K" }),
             ("--request-size", { $0.requestSize = "70001" }),
+            ("--flush-every", { $0.flushEvery = "1M" }),
             ("--reconnect-timeout", { $0.reconnectTimeoutSeconds = -1 }),
             ("--job-id", { $0.jobID = String(repeating: "x", count: 65) }),
             ("--job-id", { $0.jobID = "a\nb" }),

@@ -145,7 +145,7 @@ struct InventoryTests {
         #expect(pg.hooks.release == .program(["/bin/true", "a b"]) && pg.hooks.timeoutSeconds == 120)
         #expect(pg.hub.url == "https://hub.example:8443" && pg.identity.repositoryID == "local")
         let web = try plan("web")
-        #expect(web.rate?.bytesPerSecond == 200 << 20 && web.settings.requestsPerConnection == 16)
+        #expect(web.rate?.bytesPerSecond == 200 << 20 && web.settings.requestsPerConnection == 4)
         #expect(web.hooks.snapshot == nil)
         let told = try plan("pg") {
             $0.rateLimit = "1M"

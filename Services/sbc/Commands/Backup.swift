@@ -60,14 +60,21 @@ struct Backup: ParsableCommand {
     @Flag(help: "Hash what is copied, read it back from the target and compare.")
     var verify = false
 
-    @Option(help: "Connections to each server, where it allows several, 1 to 16. Default: 4.")
+    @Option(
+        help: """
+            Connections to each server, where it allows several, 1 to 16. Default: one per processor, up to 4.
+            """
+    )
     var connections: Int?
 
-    @Option(help: "Requests in flight on each connection, 1 to 128. Default: 16.")
+    @Option(help: "Requests in flight on each connection, 1 to 128. Default: 4.")
     var requests: Int?
 
-    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M.")
+    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M. Default: 2M.")
     var requestSize: String?
+
+    @Option(help: "Bytes written on a connection between flushes, with M or G in base 1024. Default: 128M.")
+    var flushEvery: String?
 
     @Option(
         name: .customLong("reconnect-timeout"),
@@ -184,6 +191,7 @@ struct Backup: ParsableCommand {
             connections: connections,
             requests: requests,
             requestSize: requestSize,
+            flushEvery: flushEvery,
             reconnectTimeoutSeconds: reconnectTimeout,
             snapshotCommand: snapshotCommand,
             releaseCommand: releaseCommand,

@@ -20,6 +20,7 @@ struct BackupOptions: Equatable, Sendable {
     var connections: Int?
     var requests: Int?
     var requestSize: String?
+    var flushEvery: String?
     var reconnectTimeoutSeconds = 60
     var snapshotCommand: String?
     var releaseCommand: String?

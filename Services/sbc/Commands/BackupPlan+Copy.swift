@@ -74,6 +74,12 @@ extension BackupPlan {
             }
             settings.requestLengthMax = size
         }
+        if let text = options.flushEvery {
+            guard let length = ByteRate(text)?.bytesPerSecond, length >= 16 << 20 else {
+                throw UsageError("--flush-every: '\(text)' must be 16M or more")
+            }
+            settings.unflushedLengthMax = length
+        }
         settings.connectionsPerDisk = connections
         settings.requestsPerConnection = requests
         settings.retry.reconnectMillisecondsMax = Int64(options.reconnectTimeoutSeconds) * 1000

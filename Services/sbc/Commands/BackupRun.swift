@@ -63,9 +63,9 @@ struct BackupRun {
             reporter?.reporter.waitForRegistration(milliseconds: Self.registrationWaitMilliseconds)
         }
         opened = snapshot(opened, counters, reporter?.reporter)
-        if let error = opened?.error {
+        // A server that was not waited for because of a signal is no failure.
+        if let error = opened?.error, cancellation.cancel(.failed(error)) {
             counters.disks[error.diskIndex].set(.failed)
-            cancellation.cancel(.failed(error))
             reporter?.reporter.post(.failed(error.description))
         }
         // Once this has returned, a signal or a word of the hub cannot change what became of the copy.
@@ -99,8 +99,7 @@ struct BackupRun {
     /// Takes the snapshot, unless the run was stopped before, and opens what is not open yet.
     private func snapshot(_ opened: Opened?, _ counters: JobCounters, _ reporter: Reporter?) -> Opened? {
         guard !cancellation.isCancelled, opened?.error == nil else { return opened }
-        if let reason = hooks.takeSnapshot(cancellation) {
-            cancellation.cancel(.snapshotFailed(reason))
+        if let reason = hooks.takeSnapshot(cancellation), cancellation.cancel(.snapshotFailed(reason)) {
             reporter?.post(.failed(reason))
         }
         guard opened == nil, !cancellation.isCancelled else { return opened }
