@@ -214,7 +214,7 @@ let package = Package(
             ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
         ),
         tests("NBDTests", ["NBD"]),
-        tests("SBCTests", ["SBC", "Curl", "Logs", "NBD", "Threading", logging]),
+        tests("SBCTests", ["SBC", "Curl", "Logs", "NBD", "Threading", argumentParser, logging]),
         tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
         tests(
             "SimulationTests",

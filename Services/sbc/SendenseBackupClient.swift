@@ -7,20 +7,41 @@ struct SendenseBackupClient: ParsableCommand {
     static let version = "2.0.0"
 
     static let discussion = """
-        Without a subcommand, backup is run.
+        Each disk is read from its source and written to its target, disks side by side, while the hub hears how \
+        it goes. Sources and targets are files, block devices or NBD URIs. Without a subcommand, backup is run.
 
-        Exit codes: 0 the copy is good; 1 a disk could not be copied; 2 the arguments, the environment or a \
-        file of ours are wrong and nothing was done; 3 the hub refused or cancelled the job; 130 SIGINT; \
-        143 SIGTERM. Whether reports reach the hub never changes the copy: what was not delivered is logged, \
-        and told on standard error. A second signal ends the program at once.
+        To begin with, one disk and no hub:
+
+          sendense-backup-client --vm web1 --disk /dev/vg/web1=/backup/web1.raw --no-telemetry
+
+        With an inventory in \(BackupPlan.defaultInventory), which knows each VM's disks:
+
+          sendense-backup-client check
+          sendense-backup-client --vm web1 --dry-run
+          sendense-backup-client --vm web1
+
+        Into the exports that the hub has opened:
+
+          sendense-backup-client --vm web1 --nbd-targets 2000:nbd://127.0.0.1:10100/web1-disk0
+
+        Exit codes: 0 the copy is good; 1 a disk could not be copied, or the snapshot not be made; 2 the \
+        arguments, the environment or a file of ours are wrong and nothing was done; 3 the hub refused or \
+        cancelled the job; 4 the copy is good, but the release command failed; 130 SIGINT; 143 SIGTERM. Whether \
+        reports reach the hub changes neither the copy nor its exit code: what was not delivered stays in the \
+        state directory, for the next backup or flush to deliver. The first signal stops the copy and is reported \
+        as cancelled; a second one ends the program at once.
         """
 
     static let configuration = CommandConfiguration(
         commandName: "sendense-backup-client",
         abstract: "Copy a VM's disks and report progress to the hub.",
-        discussion: "\(discussion)\n\nThe options of a backup: sendense-backup-client help backup.",
+        discussion: discussion + """
+
+
+            The options of a backup: sendense-backup-client help backup. The manual: man sendense-backup-client.
+            """,
         version: version,
-        subcommands: [Backup.self],
+        subcommands: [Backup.self, Check.self, Flush.self],
         defaultSubcommand: Backup.self
     )
 

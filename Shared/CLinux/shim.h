@@ -1,16 +1,25 @@
 #pragma once
-// glibc declares these only with _GNU_SOURCE, which Swift's Glibc module lacks, so they are called by number.
+// glibc declares some of these only with _GNU_SOURCE, which Swift's Glibc module lacks, so they are called by number.
 #include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-// copy_file_range(2); both offsets are given, so that no file offset moves.
-static inline ssize_t sendense_copy_file_range(
-    int source, off_t source_offset, int target, off_t target_offset, size_t length) {
-    loff_t from = source_offset;
-    loff_t to = target_offset;
-    return syscall(SYS_copy_file_range, source, &from, target, &to, length, 0u);
+// ioctl_ficlonerange(2): has a stretch of the target share the source's blocks.
+static inline int sendense_clone_range(int target, int source, off_t offset, off_t length) {
+    struct file_clone_range range = {
+        .src_fd = source,
+        .src_offset = (unsigned long long)offset,
+        .src_length = (unsigned long long)length,
+        .dest_offset = (unsigned long long)offset,
+    };
+    return ioctl(target, FICLONERANGE, &range);
+}
+// sync_file_range(2): begins to write a stretch to the disk, and waits for nothing.
+static inline int sendense_begin_writing(int descriptor, off_t offset, off_t length) {
+    return (int)syscall(SYS_sync_file_range, descriptor, offset, length, 2u /* SYNC_FILE_RANGE_WRITE */);
 }
 // fallocate(2): makes a stretch of a file a hole, within its size.
 static inline int sendense_punch_hole(int descriptor, off_t offset, off_t length) {

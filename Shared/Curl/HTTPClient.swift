@@ -14,9 +14,11 @@ public struct HTTPClient: ~Copyable {
 
     /// Makes a client.
     ///
-    /// - Parameter userAgent: how it names itself to the server.
+    /// - Parameters:
+    ///   - userAgent: how it names itself to the server.
+    ///   - authorityFile: a PEM file of the authorities that may vouch for an `https` server; nil: the system's.
     /// - Throws: `CurlError` where libcurl cannot be set up.
-    public init(userAgent: String) throws(CurlError) {
+    public init(userAgent: String, authorityFile: String? = nil) throws(CurlError) {
         let handle = try EasyHandle()
         // Without it, libcurl's resolver may raise SIGALRM on whatever thread it meets.
         try handle.set(CURLOPT_NOSIGNAL, "CURLOPT_NOSIGNAL", 1)
@@ -25,6 +27,7 @@ public struct HTTPClient: ~Copyable {
         try handle.set(CURLOPT_FOLLOWLOCATION, "CURLOPT_FOLLOWLOCATION", 0)
         try handle.set(CURLOPT_TCP_KEEPALIVE, "CURLOPT_TCP_KEEPALIVE", 1)
         try handle.set(CURLOPT_NOPROXY, "CURLOPT_NOPROXY", Self.noProxy)
+        if let authorityFile { try handle.set(CURLOPT_CAINFO, "CURLOPT_CAINFO", authorityFile) }
         self.handle = handle
         errorText = ErrorText()
     }

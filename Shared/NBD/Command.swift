@@ -24,7 +24,9 @@ extension NBDListener {
 /// What one command in flight holds on to: libnbd has a reference until it calls `free`.
 final class Command {
     private let token: Int
-    private let listener: any NBDListener
+    /// It owns the connection, which would keep it alive for ever otherwise; libnbd calls back only from the calls
+    /// that it makes.
+    private unowned let listener: any NBDListener
     /// The memory that the command reads or writes.
     private let buffer: RequestBuffer?
 

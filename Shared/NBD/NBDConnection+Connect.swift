@@ -5,7 +5,7 @@ extension NBDConnection {
     /// The most that a unix socket may hold of what we send, in bytes. With the kernel's 208 KiB a request of
     /// 256 KiB wakes the server twice and us once more.
     private static let sendBufferLength: Int32 = 2 << 20
-    private static let sliceMilliseconds = 50
+    private static let sliceMilliseconds: Int32 = 50
 
     @unsafe static func configure(_ handle: OpaquePointer, contexts: [String]) throws(NBDError) {
         for context in contexts {
@@ -32,19 +32,19 @@ extension NBDConnection {
         guard unsafe nbd_aio_connect_uri(handle, uri) == 0 else {
             throw NBDError(last: "nbd_aio_connect_uri")
         }
-        var left = timeoutMilliseconds
+        let deadline = ContinuousClock.now + .milliseconds(timeoutMilliseconds)
         while unsafe nbd_aio_is_ready(handle) == 0 {
             guard !isStopped() else {
                 throw NBDError(operation: "nbd_aio_connect_uri", code: ECANCELED, message: "it was stopped")
             }
-            guard left > 0 else {
+            guard ContinuousClock.now < deadline else {
                 throw NBDError(
                     operation: "nbd_aio_connect_uri",
                     code: ETIMEDOUT,
                     message: "the server did not answer within \(timeoutMilliseconds) ms"
                 )
             }
-            guard unsafe nbd_poll(handle, Int32(min(left, sliceMilliseconds))) >= 0 else {
+            guard unsafe nbd_poll(handle, sliceMilliseconds) >= 0 else {
                 throw NBDError(last: "nbd_aio_connect_uri")
             }
             guard unsafe nbd_aio_is_dead(handle) == 0, unsafe nbd_aio_is_closed(handle) == 0 else {
@@ -54,7 +54,6 @@ extension NBDConnection {
                     message: "the server closed the connection"
                 )
             }
-            left -= sliceMilliseconds
         }
         unsafe enlargeSendBuffer(nbd_aio_get_fd(handle))
     }

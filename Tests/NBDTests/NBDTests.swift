@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 import TestSupport
@@ -76,6 +77,27 @@ import TestSupport
         #expect(extents.first?.readsAsZeroes == true)
         #expect(extents.contains { !$0.readsAsZeroes })
         #expect(connection.inFlightCount == 0 && !connection.isOver)
+    }
+
+    @Test func `a connection may be encrypted, and one that has to be is not made without`() throws {
+        let folder = NSTemporaryDirectory() + "nbd-tests-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let keys = folder + "/keys.psk"
+        let key = String(repeating: "4f", count: 32)
+        try "sna:\(key)\n".write(toFile: keys, atomically: true, encoding: .utf8)
+        let server = try NBDServer.nbdkit(
+            ["--tls=require", "--tls-psk=\(keys)", "memory", "1M"],
+            door: .port
+        )
+        defer { server.stop() }
+        let place = server.uri.dropFirst("nbd://".count)
+        let connection = try NBDConnection(
+            uri: "nbds://sna@\(place)?tls-psk-file=\(keys)",
+            timeoutMilliseconds: 10_000
+        )
+        #expect(connection.export.size == 1 << 20)
+        #expect(throws: NBDError.self) { try NBDConnection(uri: server.uri, timeoutMilliseconds: 10_000) }
     }
 
     @Test func `a refused command ends with the server's errno, and the connection goes on`() throws {

@@ -88,7 +88,7 @@ struct ArgumentTests {
     @Test func `flags win over the environment, the environment over defaults`() throws {
         let bare = try plan()
         #expect(bare.identity.jobID == "backup-pg-1760099999")
-        #expect(bare.hubURL == "http://localhost:8082")
+        #expect(bare.hub.url == "http://localhost:8082")
         #expect(bare.isTelemetryOn)
         let environment = [
             "MIGRATEKIT_JOB_ID": "env-job", "SHA_API_URL": "http://hub:1/", "SENDENSE_SBC_STATE_DIR": "/s",
@@ -96,7 +96,7 @@ struct ArgumentTests {
         ]
         let fromEnvironment = try plan({ _ in }, environment)
         #expect(fromEnvironment.identity.jobID == "env-job")
-        #expect(fromEnvironment.hubURL == "http://hub:1")
+        #expect(fromEnvironment.hub.url == "http://hub:1")
         #expect(fromEnvironment.stateDirectory == "/s")
         #expect(fromEnvironment.logFile == "/l" && fromEnvironment.isLogFileAsked)
         #expect(fromEnvironment.reportIntervalMilliseconds == 200)
@@ -109,7 +109,7 @@ struct ArgumentTests {
             environment
         )
         #expect(fromFlags.identity.jobID == "flag-job")
-        #expect(fromFlags.hubURL == "https://other:2")
+        #expect(fromFlags.hub.url == "https://other:2")
         #expect(fromFlags.stateDirectory == "/t")
     }
 
@@ -142,6 +142,7 @@ struct ArgumentTests {
             ("--requests", { $0.requests = 1000 }),
             ("--request-size", { $0.requestSize = "1K" }),
             ("--request-size", { $0.requestSize = "70001" }),
+            ("--flush-every", { $0.flushEvery = "1M" }),
             ("--reconnect-timeout", { $0.reconnectTimeoutSeconds = -1 }),
             ("--job-id", { $0.jobID = String(repeating: "x", count: 65) }),
             ("--job-id", { $0.jobID = "a\nb" }),

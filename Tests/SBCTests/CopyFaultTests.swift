@@ -69,6 +69,32 @@ import Threading
         try qemuImage(["compare", "-q", "-f", "raw", "-F", "qcow2", raw, image])
     }
 
+    @Test(.timeLimit(.minutes(2)), arguments: [true, false])
+    func `a server that is killed with many requests in flight is no failure`(isSource: Bool) throws {
+        let raw = try makeSource(24 << 20, seed: 11)
+        let image = folder("target.raw")
+        try DiskFile.make(image, size: 24 << 20)
+        let source = try NBDServer.nbdkit(["-r", "--filter=delay", "file", raw, "rdelay=60ms"])
+        let target = try NBDServer.nbdkit(["--filter=delay", "file", image, "wdelay=60ms"])
+        var settings = CopySettings()
+        settings.requestLengthMax = 64 << 10
+        settings.requestsPerConnection = 16
+        let (counters, reason) = try copyDisks(
+            [(source.uri, target.uri)],
+            settings: settings,
+            onStart: { counters in
+                for bytes: Int64 in [1 << 20, 4 << 20] {
+                    waitForBytes(bytes, counters)
+                    (isSource ? source : target).kill(SIGKILL)
+                    try? (isSource ? source : target).start()
+                }
+            }
+        )
+        #expect(reason == nil, "\(String(describing: reason))")
+        #expect(counters.progress.disks[0].dealt == 24 << 20)
+        #expect(try DiskFile.content(raw) == DiskFile.content(image))
+    }
+
     @Test(.timeLimit(.minutes(2)))
     func `a source that is killed and comes back is read on`() throws {
         let raw = try makeSource(16 << 20, seed: 2)
@@ -215,7 +241,8 @@ import Threading
 
     @Test func `a cancelled copy lets go of its servers at once`() throws {
         let raw = try makeSource(8 << 20, seed: 9)
-        let source = try NBDServer.nbdkit(["-r", "file", raw])
+        // It takes one client at a time: a connection that were not let go would keep the next copy out.
+        let source = try NBDServer.qemu(raw, format: "raw", clientCountMax: 1, options: ["-r"])
         let cancellation = Cancellation()
         var stoppedAt: Int64 = 0
         let (_, reason) = try copyDisks(
@@ -230,5 +257,25 @@ import Threading
         )
         #expect(reason == .signal(15))
         #expect(MonotonicClock.nowMilliseconds - stoppedAt < 1000)
+        let (_, next) = try copyDisks([(source.uri, folder("u"))])
+        #expect(next == nil)
+        #expect(try DiskFile.content(raw) == DiskFile.content(folder("u")))
+    }
+
+    @Test func `the time to go is known from the first stretch on, and comes true`() throws {
+        let raw = try makeSource(64 << 20, seed: 10)
+        let source = try NBDServer.nbdkit(["-r", "file", raw])
+        let (counters, reason) = try copyDisks(
+            [(source.uri, folder("t"))],
+            rate: 40 << 20,
+            onStart: { counters in
+                waitForBytes(1, counters)
+                let data = counters.progress.disks[0].data ?? 0
+                #expect(data >= 32 << 20 && data <= 64 << 20)
+            }
+        )
+        #expect(reason == nil)
+        let disk = counters.progress.disks[0]
+        #expect(disk.data == disk.moved && disk.moved < 33 << 20)
     }
 }

@@ -95,7 +95,7 @@ struct DeliveryTests {
         #expect(delivered == expected)
     }
 
-    @Test(arguments: [429, 500, 502, 503, 504, 599])
+    @Test(arguments: [401, 429, 500, 502, 503, 504, 599])
     mutating func `what may pass is tried again, not before Retry-After`(status: Int) {
         var delivery = delivery(transition(1))
         let outcome = answer(&delivery, HubAnswer(status: status, retryAfterSeconds: 3, excerpt: "later"))
@@ -106,7 +106,7 @@ struct DeliveryTests {
         #expect(delivery.next(nowMilliseconds: 3000) == transition(1))
     }
 
-    @Test(arguments: [400, 401, 403, 409, 410, 413, 422, 301])
+    @Test(arguments: [400, 403, 409, 410, 413, 422, 301])
     mutating func `what is final is dropped and told, and the next goes out`(status: Int) {
         var delivery = delivery(transition(1), transition(2))
         let outcome = answer(&delivery, HubAnswer(status: status, excerpt: "no"))
@@ -227,5 +227,41 @@ struct DeliveryTests {
         var delivery = delivery(transition(1), transition(2, .cancelled))
         #expect(answer(&delivery, cancel) == .jobCancelled(transition(1)))
         #expect(answer(&delivery, cancel) == .delivered(transition(2, .cancelled), jobStatus: "cancelled"))
+    }
+
+    @Test mutating func `what is urgent does not wait for our own pause, but for the one that the hub asked`()
+    {
+        let urgent = Outgoing(content: .telemetry(update(2)), isUrgent: true)
+        var delivery = delivery(transition(1))
+        _ = delivery.failed(reason: "reset", nowMilliseconds: 0, using: &generator)
+        #expect(delivery.next(nowMilliseconds: 0) == nil)
+        delivery.add(transition(9))
+        #expect(delivery.next(nowMilliseconds: 0) == nil)
+        delivery.add(urgent)
+        #expect(delivery.next(nowMilliseconds: 0) == transition(1))
+        _ = answer(&delivery, HubAnswer(status: 503, retryAfterSeconds: 2))
+        delivery.add(urgent)
+        #expect(delivery.next(nowMilliseconds: 1999) == nil)
+        #expect(delivery.next(nowMilliseconds: 2000) == transition(1))
+    }
+
+    @Test mutating func `of an earlier run no higher attempt is made`() {
+        let report = SpooledReport(
+            identity: JobIdentity(jobID: "j", vmName: "v", backupType: "full"),
+            totals: [1],
+            attempt: 1,
+            seqSentMax: 0,
+            startedAtMilliseconds: 0,
+            messages: [registration, completion]
+        )
+        var older = Delivery(report, mayChangeAttempt: false)
+        guard case .jobRefused = answer(&older, HubAnswer(status: 409, jobStatus: "running", attempt: 2))
+        else {
+            Issue.record("not refused")
+            return
+        }
+        var newest = Delivery(report, mayChangeAttempt: true)
+        _ = answer(&newest, HubAnswer(status: 409, jobStatus: "failed", attempt: 2))
+        #expect(newest.attempt == 3)
     }
 }

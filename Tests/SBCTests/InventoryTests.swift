@@ -19,11 +19,11 @@ struct InventoryTests {
 
     @Test func `the disks of a VM come in the order of the file`() throws {
         let inventory = try Inventory(yaml: good, file: "sbc.yaml")
-        let disks = try #require(inventory.disks(of: "pgtest1"))
+        let disks = try #require(inventory.machine("pgtest1")?.disks)
         #expect(disks.map(\.source) == [.path("/dev/mapper/pg"), .uri("nbd+unix:///?socket=/a")])
         #expect(disks.map(\.target) == [.path("/backup/pg-0.raw"), .path("/backup/pg=1.raw")])
-        #expect(inventory.disks(of: "web")?.count == 1)
-        #expect(inventory.disks(of: "nobody") == nil)
+        #expect(inventory.machine("web")?.disks.count == 1)
+        #expect(inventory.machine("nobody") == nil)
     }
 
     @Test(arguments: [
@@ -42,11 +42,20 @@ struct InventoryTests {
         ),
         ("vms:\n  - name: \"a\n", 3, "YAML"),
         ("- a\n", 1, "the file"),
+        ("hub: {url: hub:1}\nvms: []\n", 1, "hub.url"),
+        ("hub: {token-file: /t}\nvms: []\n", 1, "hub.url"),
+        ("defaults:\n  rate-limit: fast\nvms: []\n", 2, "defaults.rate-limit"),
+        ("vms:\n  - name: a\n    hook-timeout: 0\n    disks: [{source: /a}]\n", 3, "vms[0].hook-timeout"),
+        ("vms:\n  - name: a\n    connections: 99\n    disks: [{source: /a}]\n", 3, "1 to 16 connections"),
+        (
+            "vms:\n  - name: a\n    release-command: [a, [b]]\n    disks: [{source: /a}]\n", 3,
+            "a list of a program"
+        ),
     ])
     func `an error names the file, the line and the key`(yaml: String, line: Int, key: String) throws {
         let fault = #expect(throws: Inventory.Fault.self) { try Inventory(yaml: yaml, file: "sbc.yaml") }
         let text = try #require(fault?.description)
-        #expect(text.hasPrefix("sbc.yaml:\(line): "), "\(text)")
+        #expect(text.hasPrefix("sbc.yaml:\(line):"), "\(text)")
         #expect(text.contains(key), "\(text)")
     }
 
@@ -90,5 +99,66 @@ struct InventoryTests {
             try BackupPlan(missing, environment: [:], nowMilliseconds: 0)
         }
         #expect(missingError?.description.contains("--disk") == true)
+    }
+
+    @Test func `an unknown key is named with its place and the nearest known one`() throws {
+        let yaml = "vms:\n  - name: a\n    snapshot-comand: x\n    disks: [{source: /a}]\n"
+        let fault = #expect(throws: Inventory.Fault.self) { try Inventory(yaml: yaml, file: "sbc.yaml") }
+        let text = fault?.description ?? ""
+        #expect(text.hasPrefix("sbc.yaml:3:5: vms[0].snapshot-comand: is not known here; did you mean"))
+        #expect(text.contains("did you mean snapshot-command? known are name, disks,"))
+        #expect(Spelling.nearest(to: "zzz", in: ["name", "disks"]) == nil)
+    }
+
+    private let full = """
+        hub:
+          url: https://hub.example:8443/
+        defaults:
+          rate-limit: 200M
+          hook-timeout: 120
+          release-command: [/bin/true, "a b"]
+        vms:
+          - name: pg
+            repository-id: local
+            rate-limit: 50M
+            requests: 8
+            snapshot-command: echo "$SENDENSE_VM"
+            disks:
+              - {source: /a, target: /b}
+          - name: web
+            disks:
+              - {source: /c, target: /d}
+        """
+
+    @Test func `hooks and limits come from the VM, else from the defaults; options win over both`() throws {
+        let folder = TemporaryFolder()
+        let file = folder("sbc.yaml")
+        try full.write(toFile: file, atomically: true, encoding: .utf8)
+        func plan(_ vm: String, _ change: (inout BackupOptions) -> Void = { _ in }) throws -> BackupPlan {
+            var options = BackupOptions(vm: vm, config: file)
+            change(&options)
+            return try BackupPlan(options, environment: [:], nowMilliseconds: 0)
+        }
+        let pg = try plan("pg")
+        #expect(pg.rate?.bytesPerSecond == 50 << 20 && pg.settings.requestsPerConnection == 8)
+        #expect(pg.hooks.snapshot == .shell("echo \"$SENDENSE_VM\""))
+        #expect(pg.hooks.release == .program(["/bin/true", "a b"]) && pg.hooks.timeoutSeconds == 120)
+        #expect(pg.hub.url == "https://hub.example:8443" && pg.identity.repositoryID == "local")
+        let web = try plan("web")
+        #expect(web.rate?.bytesPerSecond == 200 << 20 && web.settings.requestsPerConnection == 4)
+        #expect(web.hooks.snapshot == nil)
+        let told = try plan("pg") {
+            $0.rateLimit = "1M"
+            $0.requests = 2
+            $0.releaseCommand = "true"
+            $0.hookTimeoutSeconds = 9
+            $0.hubURL = "http://other:1"
+            $0.disks = ["/x=/y"]
+        }
+        #expect(told.rate?.bytesPerSecond == 1 << 20 && told.settings.requestsPerConnection == 2)
+        #expect(told.hooks.release == .shell("true") && told.hooks.timeoutSeconds == 9)
+        #expect(told.hub.url == "http://other:1" && told.disks[0].source == .path("/x"))
+        let wrong = #expect(throws: UsageError.self) { try plan("pq") }
+        #expect(wrong?.description.contains("did you mean pg?") == true)
     }
 }

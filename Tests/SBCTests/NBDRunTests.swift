@@ -102,4 +102,26 @@ import Threading
         #expect(disks.map { $0["status"] as? String } == ["completed", "failed"])
         #expect(disks.first?["bytes_transferred"] as? Int == 4096)
     }
+
+    @Test func `a signal while a server is waited for at the start is a cancellation`() throws {
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        defer { hub.stop() }
+        let silent = try NBDServer.nbdkit(["--filter=delay", "memory", "1M", "delay-open=30"])
+        var options = BackupOptions(vm: "pg", jobID: "job-1", disks: ["\(silent.uri)=\(folder("t"))"])
+        options.hubURL = hub.url
+        options.quiet = true
+        options.stateDirectory = folder("state")
+        let plan = try BackupPlan(options, environment: [:], nowMilliseconds: 0)
+        let run = BackupRun(plan: plan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let cancellation = run.cancellation
+        let stopper = DedicatedThread(name: "stopper") {
+            _ = cancellation.sleep(milliseconds: 300)
+            cancellation.cancel(.signal(15))
+        }
+        let start = MonotonicClock.nowMilliseconds
+        #expect(run.run() == 143)
+        #expect(MonotonicClock.nowMilliseconds - start < 10_000)
+        stopper.join()
+        #expect(hub.requests.last?.status == "cancelled")
+    }
 }

@@ -13,6 +13,17 @@ struct PacingTests {
         #expect(cadence.due(percent: 3, nowMilliseconds: 10_999) == nil)
     }
 
+    @Test func `with a seed an interval is up to a tenth shorter, each by its own chance`() {
+        var cadence = Cadence(intervalMilliseconds: 5000, seed: 7)
+        var waits: Set<Int64> = []
+        for start in stride(from: Int64(0), to: 200_000, by: 10_000) {
+            cadence.noteMessage(percent: 0, nowMilliseconds: start)
+            let wait = (0...5000).first { cadence.due(percent: 0, nowMilliseconds: start + $0) != nil }
+            waits.insert(Int64(wait ?? -1))
+        }
+        #expect(waits.allSatisfy { (4500...5000).contains($0) } && waits.count > 10, "\(waits)")
+    }
+
     @Test func `each tenth is due once, also when several pass at once`() {
         var cadence = Cadence(intervalMilliseconds: 5000)
         cadence.noteMessage(percent: 0, nowMilliseconds: 0)

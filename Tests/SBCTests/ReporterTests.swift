@@ -24,7 +24,7 @@ import Threading
             ),
             counters: counters,
             settings: Reporter.Settings(
-                hubURL: hub.url,
+                hub: HubAccess(url: hub.url),
                 intervalMilliseconds: intervalMilliseconds,
                 tickMilliseconds: 10
             ),

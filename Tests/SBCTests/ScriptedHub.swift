@@ -7,6 +7,8 @@ import Threading
 final class ScriptedHub: Sendable {
     struct Request: Sendable {
         var path: String
+        /// The header lines.
+        var headers: [String]
         var body: String
         var atMilliseconds: Int64
         /// Which connection it came over, from 0.
@@ -156,6 +158,7 @@ final class ScriptedHub: Sendable {
         buffer.removeFirst(end.upperBound + length)
         return Request(
             path: lines[0].components(separatedBy: " ")[1],
+            headers: Array(lines.dropFirst()),
             body: body,
             atMilliseconds: MonotonicClock.nowMilliseconds,
             connection: number

@@ -20,7 +20,8 @@ bench_copy() {
     COPY_SBC=$BIN_DIR/sendense-backup-client
     COPY_ROUNDS=${ROUNDS:-7}
     COPY_MEBIBYTES=${MEBIBYTES:-2048}
-    COPY_CONNECTIONS=${CONNECTIONS:-4}
+    # As many as nbdcopy has threads for, by itself: one for each processor, up to four.
+    COPY_CONNECTIONS=${CONNECTIONS:-$(($(nproc) < 4 ? $(nproc) : 4))}
     COPY_FOLDER=$(mktemp -d "${FOLDER:-${TMPDIR:-/tmp}}/sendense-bench-copy-XXXXXX") \
         || die "there is no room for the disks; name a folder: FOLDER=…"
     at_exit end_bench_copy
@@ -273,13 +274,15 @@ copying_milliseconds() {
     sed -nE 's/.*"event":"completed".*"copy_ms":([0-9]+).*/\1/p' "$1"
 }
 
-# bench_interval WHAT PAIRS: the mean difference in percent with its 95 % interval (t of 19 degrees of freedom).
+# bench_interval WHAT PAIRS: the mean difference in percent with its 95 % interval, by Student's t.
 bench_interval() {
     local told low high worst
     told=$(awk 'NF == 2 { n++; d = 100 * ($2 - $1) / $1; sum += d; squares += d * d }
-        END { mean = sum / n; s = sqrt((squares - n * mean * mean) / (n - 1)); h = 2.093 * s / sqrt(n)
+        END { mean = sum / n; s = sqrt((squares - n * mean * mean) / (n - 1)); f = n - 1
+              # The quantile, to 2 % from 4 degrees of freedom on.
+              h = (1.96 + 2.37 / f + 2.8 / (f * f)) * s / sqrt(n)
               printf "%.2f %.2f", mean - h, mean + h }' <<<"$2")
     read -r low high <<<"$told"
-    worst=$(awk -v a="$low" -v b="$high" 'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print a > b ? a : b }')
+    worst=$(awk -v a="$low" -v b="$high" 'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print (a > b ? a : b) }')
     bench_verdict "$1: time, 95 % interval within" "$worst" 3 1 at-most "($low % to $high %)"
 }

@@ -115,7 +115,7 @@ demo() {
     local vm
     DEMO_UNIX=$(date +%s)
     declare -gA DEMO_SUMS=()
-    need_packages "${DATABASE_PACKAGES[@]}"
+    need_packages "${DATABASE_PACKAGES[@]}" "${NBD_PACKAGES[@]}"
     need_binaries
     demo_open
     demo_settings
@@ -124,8 +124,9 @@ demo() {
     step "Making the disks of ${#DEMO_VMS[@]} VMs in $STATE/images"
     demo_images
     start_services "${SERVICES[@]}"
-    step "Backing up ${DEMO_VMS[*]}; the client of lost1 is killed half-way (stalled after" \
-        "$DEMO_STALLED_AFTER s of silence, failed after $DEMO_FAILED_AFTER s)"
+    demo_nbd_servers
+    step "Backing up ${DEMO_VMS[*]} ($DEMO_NBD_VM from nbdkit to qemu-nbd); the client of lost1 is killed half-way" \
+        "(stalled after $DEMO_STALLED_AFTER s of silence, failed after $DEMO_FAILED_AFTER s)"
     DEMO_BEGIN=$SECONDS
     for vm in "${DEMO_VMS[@]}"; do demo_client "$vm"; done
     demo_watch

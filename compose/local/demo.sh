@@ -11,6 +11,8 @@ readonly MIB=$((1024 * 1024))
 readonly DEMO_DISKS=("web1 0 160 80" "web1 1 64 64" "db1 0 128 96" "lost1 0 96 96")
 readonly DEMO_VMS=(web1 db1 lost1)
 declare -rA DEMO_RATES=([web1]=7M [db1]=5M [lost1]=5M)
+# As in the field: this VM's disks are read from an export of nbdkit's and written to one of qemu-nbd's.
+readonly DEMO_NBD_VM=db1
 # The client of `lost1` is killed once this much of its disk is done.
 readonly DEMO_KILL_PERCENT=45
 
@@ -95,6 +97,49 @@ demo_images() {
     done
 }
 
+# --- NBD servers -------------------------------------------------------------------------------------
+
+demo_socket() { printf '%s/%s-%s%s.nbd\n' "$RUN_DIR" "$1" "$2" "$3"; }
+
+# demo_serve SOCKET COMMAND...: starts a server that ends with the stack, and waits for its socket.
+demo_serve() {
+    local socket=$1 tries
+    shift
+    env --default-signal=INT,QUIT "SENDENSE_STACK=$STATE" "$@" >>"$LOG_DIR/nbd.out" 2>&1 </dev/null 8>&- 9>&- &
+    disown $!
+    for ((tries = 0; tries < 100; tries++)); do
+        [[ ! -S $socket ]] || return 0
+        sleep 0.1
+    done
+    die "$1 does not listen at $socket: $(tail -n 3 "$LOG_DIR/nbd.out")"
+}
+
+demo_nbd_servers() {
+    local entry vm disk size target socket
+    for entry in "${DEMO_DISKS[@]}"; do
+        read -r vm disk size _ <<<"$entry"
+        [[ $vm == "$DEMO_NBD_VM" ]] || continue
+        socket=$(demo_socket "$vm" source "$disk")
+        demo_serve "$socket" nbdkit -f -r -U "$socket" file "$(demo_source "$vm" "$disk")"
+        target=$(demo_target "$vm" "$disk") socket=$(demo_socket "$vm" target "$disk")
+        truncate -s "${size}M" "$target" || die "cannot make $target."
+        demo_serve "$socket" qemu-nbd -t -e 8 -f raw -x "$vm-disk$disk" -k "$socket" "$target"
+    done
+}
+
+# A disk's source and target as the client takes them.
+demo_disk() {
+    local source target
+    if [[ $1 == "$DEMO_NBD_VM" ]]; then
+        source=$(demo_socket "$1" source "$2") target=$(demo_socket "$1" target "$2")
+        # In a URI a space is %20.
+        printf 'nbd+unix:///?socket=%s=nbd+unix:///%s-disk%s?socket=%s\n' "${source// /%20}" "$1" "$2" \
+            "${target// /%20}"
+    else
+        printf '%s=%s\n' "$(demo_source "$1" "$2")" "$(demo_target "$1" "$2")"
+    fi
+}
+
 # --- Backup clients ----------------------------------------------------------------------------------
 
 demo_job() { printf 'backup-%s-%s\n' "$1" "$DEMO_UNIX"; }
@@ -106,7 +151,7 @@ demo_client() {
     for entry in "${DEMO_DISKS[@]}"; do
         read -r name disk _ <<<"$entry"
         [[ $name == "$vm" ]] || continue
-        arguments+=(--disk "$(demo_source "$vm" "$disk")=$(demo_target "$vm" "$disk")")
+        arguments+=(--disk "$(demo_disk "$vm" "$disk")")
     done
     (
         # shellcheck disable=SC2030

@@ -60,14 +60,21 @@ struct Backup: ParsableCommand {
     @Flag(help: "Hash what is copied, read it back from the target and compare.")
     var verify = false
 
-    @Option(help: "Connections to each server, where it allows several, 1 to 16.")
-    var connections = 4
+    @Option(
+        help: """
+            Connections to each server, where it allows several, 1 to 16. Default: one per processor, up to 4.
+            """
+    )
+    var connections: Int?
 
-    @Option(help: "Requests in flight on each connection, 1 to 128.")
-    var requests = 16
+    @Option(help: "Requests in flight on each connection, 1 to 128. Default: 4.")
+    var requests: Int?
 
-    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M.")
+    @Option(help: "The most bytes of one request, with K or M in base 1024, 64K to 32M. Default: 2M.")
     var requestSize: String?
+
+    @Option(help: "Bytes written on a connection between flushes, with M or G in base 1024. Default: 128M.")
+    var flushEvery: String?
 
     @Option(
         name: .customLong("reconnect-timeout"),
@@ -90,14 +97,34 @@ struct Backup: ParsableCommand {
     @Option(help: "The change id of the copied state. Default: one made of the job, the disk and the time.")
     var changeID: String?
 
-    @Option(help: "The hub. Default: $SHA_API_URL, else http://localhost:8082.")
-    var hubURL: String?
+    @OptionGroup(title: "The hub") var hub: HubArguments
 
     @Option(help: "The most bytes per second for the whole job, with K, M or G in base 1024, like 50M.")
     var rateLimit: String?
 
+    @Option(
+        help: """
+            A command that makes the snapshot, run by /bin/sh -c before the disks are opened. It is told of the \
+            backup by variables: SENDENSE_VM, SENDENSE_JOB_ID, SENDENSE_DISK_0_SOURCE and others.
+            """
+    )
+    var snapshotCommand: String?
+
+    @Option(
+        help: "A command that lets go of the snapshot, run on every way out, with SENDENSE_OUTCOME besides."
+    )
+    var releaseCommand: String?
+
+    @Option(name: .customLong("hook-timeout"), help: "Seconds that each of the two may take. Default: 300.")
+    var hookTimeout: Int?
+
     @Flag(help: "Tell the hub nothing at all.")
     var noTelemetry = false
+
+    @Flag(
+        help: "Only show what would be done, and whether the disks can be read and written. Changes nothing."
+    )
+    var dryRun = false
 
     @Flag(help: "Write events to standard output, one JSON object per line.")
     var json = false
@@ -105,28 +132,10 @@ struct Backup: ParsableCommand {
     @Flag(help: "Write nothing to standard output.")
     var quiet = false
 
-    @Option(
-        help: """
-            The log. Default: $SENDENSE_SBC_LOG, else \(BackupPlan.defaultLogFile) where it can be written, \
-            else standard error.
-            """
-    )
-    var logFile: String?
-
-    @Option(help: "How log lines are written: text or json.")
-    var logFormat = "text"
+    @OptionGroup(title: "Log and state") var place: PlaceArguments
 
     @Option(help: "Which run of the job this is, from 1. Default: one more than the last known.")
     var attempt: Int64?
-
-    @Option(
-        name: .customLong("state-dir"),
-        help: """
-            Where attempts are remembered. Default: $SENDENSE_SBC_STATE_DIR, else \
-            \(BackupPlan.defaultStateDirectory) for root, else ~/.local/state/sendense-backup-client.
-            """
-    )
-    var stateDirectory: String?
 
     @Option(help: "Seconds to go on delivering reports once the copy has ended.")
     var drainTimeout = 30
@@ -144,26 +153,20 @@ struct Backup: ParsableCommand {
             throw ExitCode(ExitStatus.usage)
         }
         SignalWatch.ignoreBrokenPipes()
-        let sink = try openLog(plan)
+        if dryRun { throw ExitCode(DryRun(plan: plan).run()) }
+        let sink = try LogPlace(plan).open()
         Logs.bootstrap(format: plan.logFormat, sink: sink)
         let run = BackupRun(plan: plan, logger: Logger(label: "sbc"))
         let cancellation = run.cancellation
+        let hooks = run.hooks
         SignalWatch.start(
             first: { cancellation.cancel(.signal($0)) },
-            second: { _exit(ExitStatus.signal($0)) }
+            second: {
+                hooks.releaseAtOnce()
+                _exit(ExitStatus.signal($0))
+            }
         )
         throw ExitCode(run.run())
-    }
-
-    private func openLog(_ plan: BackupPlan) throws(ExitCode) -> LogSink {
-        guard let path = plan.logFile else { return .standardError }
-        do throws(LogFileError) {
-            return try LogSink(path: path)
-        } catch {
-            guard plan.isLogFileAsked else { return .standardError }
-            Output.complain("error: --log-file: \(error); give a file that can be written")
-            throw ExitCode(ExitStatus.usage)
-        }
     }
 
     private var options: BackupOptions {
@@ -180,20 +183,26 @@ struct Backup: ParsableCommand {
             repositoryID: repositoryID,
             hubColumns: hubColumns,
             changeID: changeID,
-            hubURL: hubURL,
+            hubURL: hub.hubURL,
+            hubTokenFile: hub.hubTokenFile,
+            hubCAFile: hub.hubCAFile,
             rateLimit: rateLimit,
             isVerifying: verify,
             connections: connections,
             requests: requests,
             requestSize: requestSize,
+            flushEvery: flushEvery,
             reconnectTimeoutSeconds: reconnectTimeout,
+            snapshotCommand: snapshotCommand,
+            releaseCommand: releaseCommand,
+            hookTimeoutSeconds: hookTimeout,
             noTelemetry: noTelemetry,
             json: json,
             quiet: quiet,
-            logFile: logFile,
-            logFormat: logFormat,
+            logFile: place.logFile,
+            logFormat: place.logFormat,
             attempt: attempt,
-            stateDirectory: stateDirectory,
+            stateDirectory: place.stateDirectory,
             drainTimeoutSeconds: drainTimeout
         )
     }

@@ -13,12 +13,18 @@ struct BackupOptions: Equatable, Sendable {
     var hubColumns: [String] = []
     var changeID: String?
     var hubURL: String?
+    var hubTokenFile: String?
+    var hubCAFile: String?
     var rateLimit: String?
     var isVerifying = false
-    var connections = 4
-    var requests = 16
+    var connections: Int?
+    var requests: Int?
     var requestSize: String?
+    var flushEvery: String?
     var reconnectTimeoutSeconds = 60
+    var snapshotCommand: String?
+    var releaseCommand: String?
+    var hookTimeoutSeconds: Int?
     var noTelemetry = false
     var json = false
     var quiet = false

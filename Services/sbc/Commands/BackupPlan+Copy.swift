@@ -50,12 +50,17 @@ extension BackupPlan {
     }
 
     /// How the copy goes about it.
-    static func settings(_ options: BackupOptions) throws(UsageError) -> CopySettings {
+    static func settings(
+        _ options: BackupOptions,
+        _ limits: Inventory.Limits?
+    ) throws(UsageError) -> CopySettings {
         var settings = CopySettings()
-        guard (1...connectionCountMax).contains(options.connections) else {
+        let connections = options.connections ?? limits?.connections ?? settings.connectionsPerDisk
+        let requests = options.requests ?? limits?.requests ?? settings.requestsPerConnection
+        guard (1...connectionCountMax).contains(connections) else {
             throw UsageError("--connections: must be 1 to \(connectionCountMax)")
         }
-        guard (1...requestCountMax).contains(options.requests) else {
+        guard (1...requestCountMax).contains(requests) else {
             throw UsageError("--requests: must be 1 to \(requestCountMax)")
         }
         guard (0...86_400).contains(options.reconnectTimeoutSeconds) else {
@@ -69,8 +74,14 @@ extension BackupPlan {
             }
             settings.requestLengthMax = size
         }
-        settings.connectionsPerDisk = options.connections
-        settings.requestsPerConnection = options.requests
+        if let text = options.flushEvery {
+            guard let length = ByteRate(text)?.bytesPerSecond, length >= 16 << 20 else {
+                throw UsageError("--flush-every: '\(text)' must be 16M or more")
+            }
+            settings.unflushedLengthMax = length
+        }
+        settings.connectionsPerDisk = connections
+        settings.requestsPerConnection = requests
         settings.retry.reconnectMillisecondsMax = Int64(options.reconnectTimeoutSeconds) * 1000
         settings.isVerifying = options.isVerifying
         return settings

@@ -1,14 +1,14 @@
-internal import FoundationEssentials
-
 extension BackupPlan {
     /// The disks of `--disk`, or of the inventory, with the targets of `--nbd-targets` where it is given.
-    static func disks(_ options: BackupOptions, _ set: [String: String]) throws(UsageError) -> [DiskArgument]
-    {
+    static func disks(
+        _ options: BackupOptions,
+        _ inventory: InventoryFile?
+    ) throws(UsageError) -> [DiskArgument] {
         let disks: [DiskArgument]
         if let text = options.nbdTargets {
-            disks = try Self.disks(options, set, targets: text)
+            disks = try Self.disks(options, inventory, targets: text)
         } else if options.disks.isEmpty {
-            disks = try inventoryTargets(options, set)
+            disks = try inventoryTargets(options, inventory)
         } else {
             var given: [DiskArgument] = []
             for text in options.disks {
@@ -29,7 +29,7 @@ extension BackupPlan {
     /// Pairs the hub's targets with the sources that are known here.
     private static func disks(
         _ options: BackupOptions,
-        _ set: [String: String],
+        _ inventory: InventoryFile?,
         targets text: String
     ) throws(UsageError) -> [DiskArgument] {
         let targets: [String]
@@ -40,7 +40,7 @@ extension BackupPlan {
         }
         let sources =
             options.disks.isEmpty
-            ? try inventoryDisks(options, set).disks.map(\.source) : options.disks.map { Endpoint($0) }
+            ? try inventoryDisks(options, inventory).disks.map(\.source) : options.disks.map { Endpoint($0) }
         guard sources.count == targets.count else {
             throw UsageError(
                 "--nbd-targets: has \(targets.count) disk(s), and \(sources.count) source(s) are known from "
@@ -52,9 +52,9 @@ extension BackupPlan {
 
     private static func inventoryTargets(
         _ options: BackupOptions,
-        _ set: [String: String]
+        _ inventory: InventoryFile?
     ) throws(UsageError) -> [DiskArgument] {
-        let (file, disks) = try inventoryDisks(options, set)
+        let (file, disks) = try inventoryDisks(options, inventory)
         var complete: [DiskArgument] = []
         for (index, disk) in disks.enumerated() {
             guard let target = disk.target else {
@@ -69,29 +69,22 @@ extension BackupPlan {
 
     private static func inventoryDisks(
         _ options: BackupOptions,
-        _ set: [String: String]
+        _ inventory: InventoryFile?
     ) throws(UsageError) -> (file: String, disks: [Inventory.Disk]) {
-        let file = options.config ?? set["SENDENSE_SBC_CONFIG"] ?? defaultInventory
-        let yaml: String
-        do {
-            yaml = try String(contentsOfFile: file, encoding: .utf8)
-        } catch {
+        guard let inventory else {
             throw UsageError(
-                "cannot read the inventory \(file), which should list the disks of \(options.vm); give "
-                    + "--disk SOURCE=TARGET, or another file with --config"
+                "cannot read the inventory \(defaultInventory), which should list the disks of \(options.vm); "
+                    + "give --disk SOURCE=TARGET, or another file with --config"
             )
         }
-        let inventory: Inventory
-        do throws(Inventory.Fault) {
-            inventory = try Inventory(yaml: yaml, file: file)
-        } catch {
-            throw UsageError(error.description)
-        }
-        guard let disks = inventory.disks(of: options.vm) else {
+        guard let machine = inventory.inventory.machine(options.vm) else {
+            let names = inventory.inventory.machines.map(\.name)
+            let nearest = Spelling.nearest(to: options.vm, in: names).map { " (did you mean \($0)?)" } ?? ""
             throw UsageError(
-                "\(file): has no VM called '\(options.vm)'; add it under vms, or give --disk SOURCE=TARGET"
+                "\(inventory.path): has no VM called '\(options.vm)'\(nearest); add it under vms, or give "
+                    + "--disk SOURCE=TARGET"
             )
         }
-        return (file, disks)
+        return (inventory.path, machine.disks)
     }
 }

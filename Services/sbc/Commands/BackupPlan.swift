@@ -17,9 +17,10 @@ struct BackupPlan: Sendable {
     /// What an incremental backup copies, by disk. nil: all is copied.
     var changes: [ChangeSource]?
     var settings: CopySettings
+    var hooks: SnapshotHooks
     /// The change id of every disk, where one was given.
     var changeID: String?
-    var hubURL: String
+    var hub: HubAccess
     var rate: ByteRate?
     var isTelemetryOn: Bool
     var isJSON: Bool
@@ -50,20 +51,29 @@ struct BackupPlan: Sendable {
                 "--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name"
             )
         }
+        let inventory = try InventoryFile.load(options.config, set)
+        let machine = inventory?.inventory.machine(options.vm)
         let type = try Self.type(options)
         identity = JobIdentity(
             jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
             vmName: options.vm,
             backupType: type,
-            repositoryID: options.repositoryID,
+            repositoryID: options.repositoryID ?? machine?.repositoryID,
             hubColumns: try Self.hubColumns(options.hubColumns)
         )
-        disks = try BackupPlan.disks(options, set)
+        disks = try BackupPlan.disks(options, inventory)
         changes = type == "incremental" ? try Self.changes(options, diskCount: disks.count) : nil
-        settings = try Self.settings(options)
+        settings = try Self.settings(options, machine?.limits)
+        hooks = try Self.hooks(options, machine)
         changeID = options.changeID
-        hubURL = try Self.hubURL(options.hubURL ?? set["SHA_API_URL"] ?? "http://localhost:8082")
-        rate = nil
+        hub = try HubAccess(
+            url: options.hubURL,
+            tokenFile: options.hubTokenFile,
+            caFile: options.hubCAFile,
+            set,
+            fallback: inventory?.inventory.hub
+        )
+        rate = machine?.limits.rate
         if let text = options.rateLimit {
             guard let parsed = ByteRate(text) else {
                 throw UsageError("--rate-limit: '\(text)' is no rate; write bytes per second, like 50M")
@@ -130,20 +140,6 @@ struct BackupPlan: Sendable {
         return jobID
     }
 
-    private static func hubURL(_ text: String) throws(UsageError) -> String {
-        var url = text
-        while url.hasSuffix("/") { url.removeLast() }
-        let parts = URLComponents(string: url)
-        let isHTTP = parts?.scheme == "http" || parts?.scheme == "https"
-        guard isHTTP, parts?.host?.isEmpty == false, parts?.query == nil, parts?.fragment == nil else {
-            throw UsageError(
-                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or "
-                    + "https://HOST:PORT"
-            )
-        }
-        return url
-    }
-
     private static func reportInterval(_ set: [String: String]) throws(UsageError) -> Int64 {
         guard let text = set["SENDENSE_SBC_REPORT_INTERVAL_MS"] else { return 5000 }
         guard let value = Int64(text), (50...30_000).contains(value) else {
@@ -153,7 +149,7 @@ struct BackupPlan: Sendable {
     }
 
     /// The system's directory where it can be used, else the user's own.
-    private static func stateDirectory(_ set: [String: String]) -> String {
+    static func stateDirectory(_ set: [String: String]) -> String {
         guard geteuid() != 0, unsafe access(defaultStateDirectory, W_OK) != 0 else {
             return defaultStateDirectory
         }

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 internal import Logging
 internal import Threading
@@ -12,6 +13,13 @@ struct BackupRun {
     let plan: BackupPlan
     let logger: Logger
     let cancellation = Cancellation()
+    let hooks: HookRunner
+
+    init(plan: BackupPlan, logger: Logger) {
+        self.plan = plan
+        self.logger = logger
+        hooks = HookRunner(plan, environment: ProcessInfo.processInfo.environment, logger: logger)
+    }
 
     /// Runs it.
     ///
@@ -38,27 +46,31 @@ struct BackupRun {
         }
         defer { withExtendedLifetime(lock) {} }
         let startedAt = MonotonicClock.nowMilliseconds
-        let (disks, openError, totals) = openDisks()
-        let counters = JobCounters(totals: totals)
+        hooks.begin()
+        // A snapshot comes before the disks: then their sizes are known only later.
+        var opened = hooks.takesSnapshot ? nil : openDisks()
+        let counters = JobCounters(totals: opened?.totals ?? plan.disks.map { _ in nil })
         let reporter = startReporter(store, counters)
         var view = ProgressView(mode: ProgressView.Mode(plan), jobID: plan.identity.jobID)
-        view.started(plan, attempt: reporter?.attempt, totals: totals)
+        view.started(plan, attempt: reporter?.attempt, totals: counters.disks.map(\.total))
         logger.info(
             "backup started",
             metadata: ["job_id": "\(plan.identity.jobID)", "disks": "\(plan.disks.count)"]
         )
 
         reporter?.reporter.post(.phase)
-        if let openError {
-            counters.disks[openError.diskIndex].set(.failed)
-            cancellation.cancel(.failed(openError))
-            reporter?.reporter.post(.failed(openError.description))
-        } else {
+        if opened?.error == nil {
             reporter?.reporter.waitForRegistration(milliseconds: Self.registrationWaitMilliseconds)
+        }
+        opened = snapshot(opened, counters, reporter?.reporter)
+        // A server that was not waited for because of a signal is no failure.
+        if let error = opened?.error, cancellation.cancel(.failed(error)) {
+            counters.disks[error.diskIndex].set(.failed)
+            reporter?.reporter.post(.failed(error.description))
         }
         // Once this has returned, a signal or a word of the hub cannot change what became of the copy.
         let copyStartedAt = MonotonicClock.nowMilliseconds
-        let reason = transfer(disks, counters, reporter?.reporter, &view)
+        let (reason, releaseFailure) = transfer(opened?.disks ?? [], counters, reporter?.reporter, &view)
         let endedAt = MonotonicClock.nowMilliseconds
         let reports = reporter?.reporter.finish(drainMilliseconds: plan.drainMilliseconds)
         let result = RunResult(
@@ -67,14 +79,39 @@ struct BackupRun {
             progress: counters.progress,
             milliseconds: endedAt - startedAt,
             copyMilliseconds: endedAt - copyStartedAt,
-            reason: reason ?? reports?.refusal.map { .refusedByHub($0) }
+            peakRate: view.peakRate,
+            reason: reason ?? reports?.refusal.map { .refusedByHub($0) },
+            releaseFailure: releaseFailure
         )
         view.finished(result)
         return conclude(result)
     }
 
+    /// The disks as far as they could be opened.
+    private struct Opened {
+        var disks: [PreparedDisk]
+        /// The first that could not.
+        var error: CopyError?
+        /// Bytes to deal with. nil where unknown.
+        var totals: [Int64?]
+    }
+
+    /// Takes the snapshot, unless the run was stopped before, and opens what is not open yet.
+    private func snapshot(_ opened: Opened?, _ counters: JobCounters, _ reporter: Reporter?) -> Opened? {
+        guard !cancellation.isCancelled, opened?.error == nil else { return opened }
+        if let reason = hooks.takeSnapshot(cancellation), cancellation.cancel(.snapshotFailed(reason)) {
+            reporter?.post(.failed(reason))
+        }
+        guard opened == nil, !cancellation.isCancelled else { return opened }
+        let opened = openDisks()
+        for (disk, total) in zip(counters.disks, opened.totals) {
+            if let total { disk.setTotal(total) }
+        }
+        return opened
+    }
+
     /// Opens every disk, so that the sizes of all that can be opened are known even where one cannot.
-    private func openDisks() -> (disks: [PreparedDisk], error: CopyError?, totals: [Int64?]) {
+    private func openDisks() -> Opened {
         var disks: [PreparedDisk] = []
         var totals: [Int64?] = []
         var firstError: CopyError?
@@ -101,7 +138,7 @@ struct BackupRun {
                 firstError = error
             }
         }
-        return (disks, firstError, totals)
+        return Opened(disks: disks, error: firstError, totals: totals)
     }
 
     private func startReporter(
@@ -124,7 +161,8 @@ struct BackupRun {
             writer: MessageWriter(identity: plan.identity, totals: counters.disks.map(\.total)),
             counters: counters,
             settings: Reporter.Settings(
-                hubURL: plan.hubURL,
+                hub: plan.hub,
+                stateDirectory: plan.stateDirectory,
                 intervalMilliseconds: plan.reportIntervalMilliseconds
             ),
             attempt: attempt,
@@ -138,13 +176,13 @@ struct BackupRun {
 
     /// Copies all disks, unless the run was stopped before, and tells of it.
     ///
-    /// - Returns: why it stopped. nil if the copy is good.
+    /// - Returns: why it stopped, nil if the copy is good; and why the snapshot could not be released.
     private func transfer(
         _ disks: [PreparedDisk],
         _ counters: JobCounters,
         _ reporter: Reporter?,
         _ view: inout ProgressView
-    ) -> StopReason? {
+    ) -> (stop: StopReason?, releaseFailure: String?) {
         let limit = plan.rate.map { RateLimit(bytesPerSecond: $0.bytesPerSecond) }
         let engine = CopyEngine(
             disks: disks,
@@ -171,7 +209,7 @@ struct BackupRun {
         }
         if let reason = cancellation.reason {
             tellStop(reporter)
-            return reason
+            return (reason, hooks.release(outcome: reason.outcome))
         }
         counters.phase = .finalizing
         reporter?.post(.phase)
@@ -181,18 +219,25 @@ struct BackupRun {
             counters.disks[error.diskIndex].set(.failed)
             cancellation.cancel(.failed(error))
             reporter?.post(.failed(error.description))
-            return .failed(error)
+            return (.failed(error), hooks.release(outcome: "failed"))
         }
-        tellCompletion(counters, reporter)
-        return nil
+        let releaseFailure = hooks.release(outcome: "completed")
+        tellCompletion(counters, reporter, releaseFailure)
+        return (nil, releaseFailure)
     }
 
-    private func tellCompletion(_ counters: JobCounters, _ reporter: Reporter?) {
+    /// Tells the end. Where the snapshot stays behind, the job fails with the cause, and its disks are complete
+    /// nevertheless: the hub records their change ids.
+    private func tellCompletion(_ counters: JobCounters, _ reporter: Reporter?, _ releaseFailure: String?) {
+        if let releaseFailure {
+            reporter?.post(.failed(RunResult.explanation(releaseFailure: releaseFailure)))
+        }
         let now = WallClock.nowMilliseconds
         for (index, disk) in counters.disks.enumerated() {
             let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
             reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
         }
+        guard releaseFailure == nil else { return }
         counters.phase = .completed
         reporter?.post(.completed)
     }
@@ -201,7 +246,7 @@ struct BackupRun {
     private func tellStop(_ reporter: Reporter?) {
         switch cancellation.reason {
         case .signal, .cancelledByHub: reporter?.post(.cancelled)
-        case .failed, .refusedByHub, nil: break
+        case .failed, .snapshotFailed, .refusedByHub, nil: break
         }
     }
 
@@ -212,16 +257,14 @@ struct BackupRun {
             "duration_ms": "\(result.milliseconds)",
         ]
         logger.info("backup ended", metadata: metadata)
-        if let reports = result.reports, reports.undeliveredCount > 0 {
-            complain("warning: \(reports.undeliveredCount) report(s) were not delivered to \(plan.hubURL)")
-        }
+        for notice in result.notices(hub: plan.hub.url) { complain(notice) }
         if let explanation = result.explanation {
             logger.error("backup did not complete", metadata: ["error": "\(explanation)"])
             complain("error: \(explanation)")
         }
         switch result.reason {
-        case nil: return ExitStatus.success
-        case .failed: return ExitStatus.copyFailed
+        case nil: return result.releaseFailure == nil ? ExitStatus.success : ExitStatus.notReleased
+        case .failed, .snapshotFailed: return ExitStatus.copyFailed
         case .cancelledByHub, .refusedByHub: return ExitStatus.refused
         case .signal(let number): return ExitStatus.signal(number)
         }

@@ -3,10 +3,17 @@ enum ExitStatus {
     static let success: Int32 = 0
     /// A disk could not be copied.
     static let copyFailed: Int32 = 1
+    /// `flush`: something is left, or was refused for good.
+    static let notDelivered: Int32 = 1
+    /// `check`: some disk cannot be backed up.
+    static let checkFailed: Int32 = 1
     /// The arguments, the environment or a file of ours are wrong; nothing was done.
     static let usage: Int32 = 2
     /// The hub refused or cancelled the job.
     static let refused: Int32 = 3
+
+    /// The copy is good, but the release command failed.
+    static let notReleased: Int32 = 4
 
     /// The shell's convention for a signal: 130 for SIGINT, 143 for SIGTERM.
     static func signal(_ number: Int32) -> Int32 { 128 + number }

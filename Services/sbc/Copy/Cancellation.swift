@@ -5,6 +5,8 @@ internal import Threading
 enum StopReason: Equatable, Sendable {
     /// A disk failed.
     case failed(CopyError)
+    /// The snapshot command failed; the reason is for people.
+    case snapshotFailed(String)
     /// SIGINT (2) or SIGTERM (15).
     case signal(Int32)
     /// The hub said that the job is cancelled.

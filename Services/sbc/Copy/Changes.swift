@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import NBD
+internal import Threading
 
 /// Where an incremental copy learns what has changed.
 enum ChangeSource: Equatable, Sendable {
@@ -93,7 +94,7 @@ struct ChangeList: Equatable, Sendable {
 final class BitmapReader: NBDListener {
     // One answer may not be able to tell of more; the protocol's length has 32 bits.
     private static let questionLengthMax: Int64 = 2 << 30
-    private static let answerMillisecondsMax = 60_000
+    private static let answerMillisecondsMax: Int64 = 60_000
 
     private let context: String
     private var offset: Int64 = 0
@@ -140,11 +141,10 @@ final class BitmapReader: NBDListener {
             end = min(size, start + Self.questionLengthMax)
             outcome = nil
             try connection.blockStatus(offset: start, byteCount: end - start, token: 0, self)
-            var waited = 0
+            let deadline = MonotonicClock.nowMilliseconds + Self.answerMillisecondsMax
             while outcome == nil {
                 NBDConnection.wait(for: [connection], milliseconds: 100)
-                waited += 100
-                guard !isStopped(), waited < Self.answerMillisecondsMax else {
+                guard !isStopped(), MonotonicClock.nowMilliseconds < deadline else {
                     throw NBDError(operation: "block status", code: 0, message: "it was given up")
                 }
             }

@@ -1,28 +1,32 @@
+internal import Glibc
+
 /// How much a copy does at once, and how long it insists.
 struct CopySettings: Sendable {
     /// Disks that are copied side by side; the others wait their turn.
     var disksAtOnce = 4
     /// Connections to each server, each with a thread of its own; as many threads where there is no server.
-    var connectionsPerDisk = 4
+    var connectionsPerDisk = CopySettings.defaultConnectionCount
     /// Requests in flight per connection.
-    var requestsPerConnection = 16
-    /// The most bytes that one request moves.
-    var requestLengthMax: Int64 = 256 << 10
-    /// The most bytes that one request moves within the kernel, from file to file.
-    var kernelRequestLengthMax: Int64 = 4 << 20
-    /// Data that has been written without a flush, per connection: what a server that died may have to be told
-    /// again.
-    var unflushedLengthMax: Int64 = 4 << 30
+    var requestsPerConnection = 4
+    /// The most bytes that one request moves. Larger ones save a server work, smaller ones stay in the caches.
+    var requestLengthMax: Int64 = 2 << 20
+    /// The most bytes that one request moves from file to file, where no server's work is to be saved.
+    var fileRequestLengthMax: Int64 = 256 << 10
+    /// Data that is written on a connection without a flush, in bytes: what a server that died may have to be told
+    /// again. It also has the target's system write to its disk meanwhile, and not all of it at the end.
+    var unflushedLengthMax: Int64 = 128 << 20
     /// Hash what is copied, and read it back afterwards.
     var isVerifying = false
     /// How often, and for how long, what failed is tried again.
     var retry = RetryRule()
 
+    /// A connection more than there are processors to serve it only makes them change between threads.
+    static let defaultConnectionCount = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+
     /// Bytes per request of data: an eighth of a second's worth under a rate limit, so that progress is smooth.
     func requestLength(for disk: PreparedDisk, bytesPerSecond: Int64?) -> Int64 {
-        let isInKernel = disk.isFileToFile && !isVerifying
         let largest = min(
-            isInKernel ? kernelRequestLengthMax : requestLengthMax,
+            disk.isFileToFile ? fileRequestLengthMax : requestLengthMax,
             disk.source.requestLengthMax,
             disk.target.requestLengthMax
         )

@@ -63,6 +63,7 @@ final class DiskCopy: Sendable {
     /// - Throws: `CopyError` with the offset and errno of what failed.
     func run() throws(CopyError) -> Bool {
         counters.set(.transferring)
+        noteLooked(bytes: 0, data: 0)
         try clearTarget()
         try runOnThreads(laneCount) { [self] number throws(CopyError) in
             try lane(number)?.run()
@@ -88,14 +89,15 @@ final class DiskCopy: Sendable {
         dealer.withLock { $0.next() }
     }
 
-    /// A lane knows what a stretch holds. Once that is so for the whole disk, the data still to move is known.
+    /// A lane knows what a stretch of an export holds. What nobody has looked at yet counts as data, so that the
+    /// time to go is what it will be at most. A file is looked through at once.
     func noteLooked(bytes: Int64, data: Int64) {
-        let sum = looked.withLock { looked in
+        guard case .nbd = disk.source else { return }
+        looked.withLock { looked in
             looked.bytes += bytes
             looked.data += data
-            return looked
+            counters.setData(looked.data + disk.total - looked.bytes)
         }
-        if sum.bytes == disk.total { counters.setData(sum.data) }
     }
 
     /// Remembers what pieces held.
@@ -171,7 +173,8 @@ final class DiskCopy: Sendable {
             if number == 0, let first = export.takeFirst() { return .nbd(export, first) }
             do throws(NBDError) {
                 let connection = try export.connect(
-                    timeoutMilliseconds: Self.furtherConnectMillisecondsMax
+                    timeoutMilliseconds: number == 0
+                        ? PreparedDisk.connectMillisecondsMax : Self.furtherConnectMillisecondsMax
                 ) { isStopped || isEnough() }
                 return .nbd(export, connection)
             } catch {
@@ -191,7 +194,6 @@ final class DiskCopy: Sendable {
     /// Gives a target file the source's size and nothing but holes. A device or an export keeps its content
     /// until it is overwritten, and so does the target of an incremental copy.
     private func clearTarget() throws(CopyError) {
-        if disk.total == 0 { counters.setData(0) }
         guard case .file(let file) = disk.target, !file.isDevice else { return }
         // An incremental copy only lets a target grow with its source.
         guard disk.changes == nil || file.size < disk.size else { return }

@@ -36,11 +36,21 @@ final class DiskCounters: Sendable {
     private let moved = Atomic<Int64>(0)
     private let data = Atomic<Int64>(-1)
     private let state = Atomic<Int>(DiskState.pending.rawValue)
-    /// Bytes to deal with in all. nil if the disk could not be opened.
-    let total: Int64?
+    private let storedTotal: Atomic<Int64>
 
     init(total: Int64?) {
-        self.total = total
+        storedTotal = Atomic(total ?? -1)
+    }
+
+    /// Bytes to deal with in all. nil while the disk is not open.
+    var total: Int64? {
+        let total = storedTotal.load(ordering: .relaxed)
+        return total < 0 ? nil : total
+    }
+
+    /// The disk is open only now.
+    func setTotal(_ bytes: Int64) {
+        storedTotal.store(bytes, ordering: .relaxed)
     }
 
     /// Bytes that were read and written, and bytes that were dealt with for the first time: holes are dealt

@@ -15,8 +15,12 @@ struct Backoff {
         let ceiling = min(Self.millisecondsMax, Self.millisecondsMin << Int64(min(failureCount, 10)))
         failureCount += 1
         let jittered = Int64.random(in: ceiling / 2...ceiling, using: &generator)
-        let asked = Int64(max(0, min(retryAfterSeconds ?? 0, 3600))) * 1000
-        return max(jittered, min(asked, Self.retryAfterMillisecondsMax))
+        return max(jittered, Self.milliseconds(retryAfterSeconds: retryAfterSeconds))
+    }
+
+    /// What is obeyed of a `Retry-After`.
+    static func milliseconds(retryAfterSeconds: Int?) -> Int64 {
+        min(Int64(max(0, min(retryAfterSeconds ?? 0, 3600))) * 1000, retryAfterMillisecondsMax)
     }
 
     /// It worked: the next failure is a first one.

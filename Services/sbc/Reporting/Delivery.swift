@@ -27,7 +27,15 @@ struct Delivery {
     private var queue: [Outgoing] = []
     private var backoff = Backoff()
     private var notBeforeMilliseconds = Int64.min
-    private var seqSentMax: Int64 = 0
+    /// Until when the hub has asked not to be asked again.
+    private var askedUntilMilliseconds = Int64.min
+    /// The newest `seq` that may have reached the hub.
+    private(set) var seqSentMax: Int64 = 0
+    /// Messages other than progress that were ever added.
+    private(set) var transitionCount = 0
+    /// Whether the last try failed.
+    private(set) var isInTrouble = false
+    private let mayChangeAttempt: Bool
     private var hasPassedRepeat = false
     private var hasPassedConflict = false
     private var canRegister = true
@@ -36,10 +44,27 @@ struct Delivery {
 
     init(attempt: Int64) {
         self.attempt = attempt
+        mayChangeAttempt = true
+    }
+
+    /// Takes up what another run left.
+    ///
+    /// - Parameters:
+    ///   - report: its messages, attempt and `seq`.
+    ///   - mayChangeAttempt: whether that was the job's newest run. Of an older one a higher attempt must not
+    ///     be made: it would fence the newer.
+    init(_ report: SpooledReport, mayChangeAttempt: Bool) {
+        attempt = report.attempt
+        self.mayChangeAttempt = mayChangeAttempt
+        queue = report.messages
+        seqSentMax = report.seqSentMax
     }
 
     /// Messages not delivered yet.
     var count: Int { queue.count }
+
+    /// They themselves, in order.
+    var messages: [Outgoing] { queue }
 
     /// Adds a message behind the others; it replaces a progress that still waits. Once the hub has refused
     /// the job, nothing is added: the row there is another run's.
@@ -48,6 +73,8 @@ struct Delivery {
         if isCompletedOnHub, outgoing.saysJobCompleted { return }
         if queue.last?.isProgress == true { queue.removeLast() }
         queue.append(outgoing)
+        if !outgoing.isProgress { transitionCount += 1 }
+        if outgoing.isUrgent { notBeforeMilliseconds = min(notBeforeMilliseconds, askedUntilMilliseconds) }
     }
 
     /// The message to send now. nil if there is none, or not yet.
@@ -91,6 +118,7 @@ struct Delivery {
             )
         }
         backoff.reset()
+        isInTrouble = false
         switch outgoing.content {
         case .registration:
             return answeredRegistration(answer, seqSent: sentBefore)
@@ -104,7 +132,9 @@ struct Delivery {
     private mutating func answeredRegistration(_ answer: HubAnswer, seqSent: Int64) -> Outcome {
         if answer.isSuccess {
             // More is stored than this run has sent: it is an earlier run's, whose end we have lost.
-            if let storedSeq = answer.storedSeq, storedSeq > seqSent, !hasPassedRepeat {
+            if let storedSeq = answer.storedSeq, storedSeq > seqSent, mayChangeAttempt,
+                !hasPassedRepeat
+            {
                 hasPassedRepeat = true
                 return change(
                     to: max(attempt, answer.attempt ?? attempt) + 1,
@@ -117,7 +147,9 @@ struct Delivery {
             if answer.jobStatus == ReportedStatus.completed.rawValue {
                 return refuse("the job is already completed on the hub; use another --job-id")
             }
-            if let stored = answer.attempt, stored > attempt, !hasPassedConflict {
+            if let stored = answer.attempt, stored > attempt, mayChangeAttempt,
+                !hasPassedConflict
+            {
                 hasPassedConflict = true
                 return change(to: stored + 1, reason: "the hub already knows attempt \(stored)")
             }
@@ -169,6 +201,8 @@ struct Delivery {
     ) -> Outcome {
         let delay = backoff.next(retryAfterSeconds: retryAfterSeconds, using: &generator)
         notBeforeMilliseconds = nowMilliseconds + delay
+        askedUntilMilliseconds = nowMilliseconds + Backoff.milliseconds(retryAfterSeconds: retryAfterSeconds)
+        isInTrouble = true
         return .postponed(queue[0], untilMilliseconds: notBeforeMilliseconds, reason: reason)
     }
 

@@ -56,8 +56,9 @@ struct HubAnswer: Equatable, Sendable {
     }
 
     /// Whether the same message may be taken later. The contract names 429, 502, 503 and 504; what else a balancer
-    /// or proxy on the way says with 5xx is no word on the message either, and none may be lost.
-    var isWorthRetrying: Bool { status == 429 || status >= 500 }
+    /// or proxy on the way says with 5xx is no word on the message either, and none may be lost. With 401 the
+    /// token is at fault, which people can mend while the message waits.
+    var isWorthRetrying: Bool { status == 401 || status == 429 || status >= 500 }
 
     /// Whether the message was taken.
     var isSuccess: Bool { (200..<300).contains(status) }

@@ -7,34 +7,51 @@ struct HubClient: ~Copyable {
     static let connectTimeoutMilliseconds = 3000
 
     private var http: HTTPClient
-    private let hubURL: String
-    private let writer: MessageWriter
+    private let access: HubAccess
+    private var token: String?
 
-    /// - Parameters:
-    ///   - hubURL: `http://host:port`, without a slash at its end.
-    ///   - writer: makes the bodies.
     /// - Throws: `CurlError` where libcurl cannot be set up.
-    init(hubURL: String, writer: MessageWriter) throws(CurlError) {
-        http = try HTTPClient(userAgent: "sendense-backup-client/\(SendenseBackupClient.version)")
-        self.hubURL = hubURL
-        self.writer = writer
+    init(_ access: HubAccess) throws(CurlError) {
+        http = try HTTPClient(
+            userAgent: "sendense-backup-client/\(SendenseBackupClient.version)",
+            authorityFile: access.caFile
+        )
+        self.access = access
+        readToken()
     }
 
     /// Sends a message and waits for its answer.
     ///
-    /// - Throws: `CurlError` where none came.
+    /// - Parameters:
+    ///   - outgoing: what to send.
+    ///   - writer: makes its body and path.
+    ///   - attempt: which run of the job it belongs to.
+    ///   - timeoutMilliseconds: the most that it may take.
+    /// - Returns: the hub's answer.
+    /// - Throws: `CurlError` where no answer came.
     mutating func send(
         _ outgoing: Outgoing,
+        _ writer: MessageWriter,
         attempt: Int64,
         timeoutMilliseconds: Int
     ) throws(CurlError) -> HubAnswer {
+        var headers = ["Content-Type: application/json", "Accept: application/json"]
+        if let token { headers.append("Authorization: Bearer \(token)") }
         let response = try http.post(
-            url: hubURL + writer.path(of: outgoing.content),
-            headers: ["Content-Type: application/json", "Accept: application/json"],
+            url: access.url + writer.path(of: outgoing.content),
+            headers: headers,
             body: writer.body(of: outgoing.content, attempt: attempt).bytes,
             timeoutMilliseconds: timeoutMilliseconds,
             connectTimeoutMilliseconds: min(Self.connectTimeoutMilliseconds, timeoutMilliseconds)
         )
+        // A token that is renewed while a backup runs is in its file by the next try.
+        if response.status == 401 { readToken() }
         return HubAnswer(response)
+    }
+
+    private mutating func readToken() {
+        guard let file = access.tokenFile else { return }
+        // Unreadable at this moment, it may be being replaced: the last one stays.
+        if let text = try? HubAccess.token(in: file) { token = text }
     }
 }

@@ -42,6 +42,8 @@ struct Outgoing: Equatable, Sendable {
     var content: Content
     /// Only the newest of these is kept.
     var isProgress = false
+    /// It is worth a try at once, whatever failed before it: a phase began, or the job ended.
+    var isUrgent = false
     /// The job was registered again on its behalf.
     var hasRegisteredAgain = false
 

@@ -6,32 +6,31 @@ struct ReportDesk {
     private var cadence: Cadence
     private var window = SpeedWindow()
     private var phase = Phase.snapshot
-    private var hasEnded = false
+    private(set) var hasEnded = false
+    /// When the job began and ended, in milliseconds since 1970 UTC.
+    private(set) var startedAtMilliseconds: Int64?
+    private(set) var endedAtMilliseconds: Int64?
 
-    init(attempt: Int64, intervalMilliseconds: Int64) {
+    init(attempt: Int64, intervalMilliseconds: Int64, jitterSeed: UInt64? = nil) {
         delivery = Delivery(attempt: attempt)
         delivery.add(Outgoing(content: .registration))
-        cadence = Cadence(intervalMilliseconds: intervalMilliseconds)
+        cadence = Cadence(intervalMilliseconds: intervalMilliseconds, seed: jitterSeed)
     }
 
-    /// How long nothing is to be done if no event comes.
-    func waitMilliseconds(nowMilliseconds: Int64, tickMilliseconds: Int) -> Int {
-        guard let nextAt = delivery.nextAtMilliseconds else { return tickMilliseconds }
-        return nextAt <= nowMilliseconds ? 0 : min(tickMilliseconds, Int(nextAt - nowMilliseconds))
-    }
-
-    /// Makes a message of an event. Nothing follows the end of the job.
+    /// Makes a message of an event. Nothing follows the end of the job but its disks' completions.
     mutating func note(_ event: ReportEvent, nowMilliseconds: Int64) {
+        if case .completion(let diskIndex, let changeID, let bytes) = event.kind {
+            return delivery.add(
+                Outgoing(content: .completion(diskIndex: diskIndex, changeID: changeID, bytes: bytes))
+            )
+        }
         guard !hasEnded else { return }
+        startedAtMilliseconds = startedAtMilliseconds ?? event.atMilliseconds
         measure(event.progress, nowMilliseconds: nowMilliseconds)
         let status: ReportedStatus
         var error: String?
         switch event.kind {
-        case .completion(let diskIndex, let changeID, let bytes):
-            delivery.add(
-                Outgoing(content: .completion(diskIndex: diskIndex, changeID: changeID, bytes: bytes))
-            )
-            return
+        case .completion: return
         case .phase, .diskCompleted: status = .running
         case .completed: status = .completed
         case .cancelled: status = .cancelled
@@ -40,10 +39,13 @@ struct ReportDesk {
             error = reason
         }
         hasEnded = status != .running
+        if hasEnded { endedAtMilliseconds = event.atMilliseconds }
+        let isUrgent = if case .diskCompleted = event.kind { false } else { true }
         add(
             event.progress,
             status: status,
             error: error,
+            isUrgent: isUrgent,
             nowMilliseconds: nowMilliseconds,
             wallMilliseconds: event.atMilliseconds
         )
@@ -76,6 +78,7 @@ struct ReportDesk {
         status: ReportedStatus,
         error: String? = nil,
         isProgress: Bool = false,
+        isUrgent: Bool = false,
         nowMilliseconds: Int64,
         wallMilliseconds: Int64
     ) {
@@ -91,7 +94,7 @@ struct ReportDesk {
             error: error,
             atMilliseconds: wallMilliseconds
         )
-        delivery.add(Outgoing(content: .telemetry(update), isProgress: isProgress))
+        delivery.add(Outgoing(content: .telemetry(update), isProgress: isProgress, isUrgent: isUrgent))
         cadence.noteMessage(percent: progress.percent, nowMilliseconds: nowMilliseconds)
     }
 }

@@ -31,6 +31,10 @@ struct ReportSummary: Equatable, Sendable {
     var droppedCount = 0
     /// Messages that were still waiting at the end.
     var undeliveredCount = 0
+    /// How many of these are in the spool; the others are lost.
+    var spooledCount = 0
+    /// What came of the reports of earlier runs.
+    var backlog = BacklogTally()
     /// Why the hub refused the job. nil if it did not.
     var refusal: String?
     /// The attempt that was reported under.

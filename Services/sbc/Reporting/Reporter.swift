@@ -8,7 +8,9 @@ internal import Threading
 /// adds to the counters that this reads.
 final class Reporter: Sendable {
     struct Settings: Sendable {
-        var hubURL: String
+        var hub: HubAccess
+        /// Where what is not delivered is kept, and was kept by earlier runs. nil: it is not.
+        var stateDirectory: String?
         /// The longest time without a message while the hub answers.
         var intervalMilliseconds: Int64 = 5000
         /// How often the counters are looked at.
@@ -87,58 +89,115 @@ final class Reporter: Sendable {
     // MARK: - On the reporter's thread
 
     private func run(attempt: Int64) {
+        var desk = ReportDesk(
+            attempt: attempt,
+            intervalMilliseconds: settings.intervalMilliseconds,
+            jitterSeed: UInt64.random(in: 0...UInt64.max)
+        )
+        let spool = settings.stateDirectory.map { Spool(stateDirectory: $0) }
+        var keeper = SpoolKeeper(spool, writer: writer, logger: logger)
         do throws(CurlError) {
-            var client = try HubClient(hubURL: settings.hubURL, writer: writer)
-            var desk = ReportDesk(attempt: attempt, intervalMilliseconds: settings.intervalMilliseconds)
-            loop(&client, &desk)
-            finishSummary(desk)
+            var client = try HubClient(settings.hub)
+            var predecessors = backlog(before: writer.identity)
+            loop(&client, &desk, &keeper, &predecessors)
+            predecessors?.close()
+            note(predecessors)
+            finishSummary(desk, keeper.close(desk))
+            if desk.delivery.count == 0 { deliverOthers(&client) }
         } catch {
             logger.error("SHA telemetry is off: libcurl cannot be set up", metadata: ["error": "\(error)"])
             registrationTried.open()
+            while let taken = events.takeAll(waitingMilliseconds: settings.tickMilliseconds) {
+                for event in taken { desk.note(event, nowMilliseconds: MonotonicClock.nowMilliseconds) }
+            }
+            finishSummary(desk, keeper.close(desk))
         }
     }
 
-    private func loop(_ client: inout HubClient, _ desk: inout ReportDesk) {
+    private func loop(
+        _ client: inout HubClient,
+        _ desk: inout ReportDesk,
+        _ keeper: inout SpoolKeeper,
+        _ predecessors: inout Backlog?
+    ) {
         while true {
-            let wait = desk.waitMilliseconds(
-                nowMilliseconds: MonotonicClock.nowMilliseconds,
-                tickMilliseconds: settings.tickMilliseconds
-            )
+            let wait = waitMilliseconds(predecessors?.nextAtMilliseconds ?? desk.delivery.nextAtMilliseconds)
             let taken = events.takeAll(waitingMilliseconds: wait)
             for event in taken ?? [] {
                 desk.note(event, nowMilliseconds: MonotonicClock.nowMilliseconds)
             }
             let now = MonotonicClock.nowMilliseconds
-            let isFinishing = taken == nil
-            if !isFinishing {
+            if taken != nil {
                 desk.tick(
                     counters.progress,
                     nowMilliseconds: now,
                     wallMilliseconds: WallClock.nowMilliseconds
                 )
-            } else {
-                let deadline = deadlineMilliseconds.load(ordering: .acquiring)
-                // What may only be sent after the deadline is not worth waiting for.
-                guard let nextAt = desk.delivery.nextAtMilliseconds, max(now, nextAt) < deadline else {
-                    return
-                }
-                if nextAt > now { usleep(UInt32(nextAt - now) * 1000) }
             }
-            if let outgoing = desk.delivery.next(nowMilliseconds: MonotonicClock.nowMilliseconds) {
+            keeper.keep(desk)
+            let nextAt = predecessors?.nextAtMilliseconds ?? desk.delivery.nextAtMilliseconds
+            if taken == nil {
+                // What may only be sent after the deadline is not worth waiting for.
+                guard let nextAt, max(now, nextAt) < deadline else { return }
+                if nextAt > now { Pause.milliseconds(Int(nextAt - now)) }
+            }
+            guard let nextAt, nextAt <= MonotonicClock.nowMilliseconds else { continue }
+            if predecessors?.nextAtMilliseconds != nil {
+                predecessors?.step(&client, timeoutMilliseconds: timeoutMilliseconds)
+                // The hub has been tried: the copy need not wait longer for it.
+                if predecessors?.tally.failedTryCount ?? 0 > 0 { registrationTried.open() }
+            } else if let outgoing = desk.delivery.next(nowMilliseconds: MonotonicClock.nowMilliseconds) {
                 send(outgoing, &client, &desk)
             }
         }
     }
 
+    /// How long nothing is to be done if no event comes.
+    private func waitMilliseconds(_ nextAt: Int64?) -> Int {
+        guard let nextAt else { return settings.tickMilliseconds }
+        let now = MonotonicClock.nowMilliseconds
+        return nextAt <= now ? 0 : min(settings.tickMilliseconds, Int(nextAt - now))
+    }
+
+    /// The monotonic clock's milliseconds at which sending ends; far away until `finish`.
+    private var deadline: Int64 { deadlineMilliseconds.load(ordering: .acquiring) }
+
+    private var timeoutMilliseconds: Int {
+        Int(max(1, min(Int64(HubClient.timeoutMilliseconds), deadline - MonotonicClock.nowMilliseconds)))
+    }
+
+    /// What earlier runs left, of one job or of all. nil where nothing is kept or can be read.
+    private func backlog(before job: JobIdentity?) -> Backlog? {
+        guard let stateDirectory = settings.stateDirectory else { return nil }
+        do throws(StateError) {
+            return try Backlog(stateDirectory: stateDirectory, before: job, logger: logger)
+        } catch {
+            logger.warning("the spool cannot be read", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// The hub has all of this run: what others left is delivered in the time that remains.
+    private func deliverOthers(_ client: inout HubClient) {
+        var others = backlog(before: nil)
+        others?.deliver(&client, untilMilliseconds: deadline)
+        note(others)
+    }
+
+    private func note(_ backlog: Backlog?) {
+        guard let tally = backlog?.tally else { return }
+        summary.withLock { $0.backlog.add(tally) }
+    }
+
     private func send(_ outgoing: Outgoing, _ client: inout HubClient, _ desk: inout ReportDesk) {
-        let left = deadlineMilliseconds.load(ordering: .acquiring) - MonotonicClock.nowMilliseconds
         var generator = SystemRandomNumberGenerator()
         let outcome: Delivery.Outcome
         do throws(CurlError) {
             let answer = try client.send(
                 outgoing,
+                writer,
                 attempt: desk.delivery.attempt,
-                timeoutMilliseconds: Int(max(1, min(Int64(HubClient.timeoutMilliseconds), left)))
+                timeoutMilliseconds: timeoutMilliseconds
             )
             outcome = desk.delivery.answered(
                 answer,
@@ -168,16 +227,19 @@ final class Reporter: Sendable {
                 if let jobStatus { summary.jobStatus = jobStatus }
                 if case .telemetry = outgoing.content { summary.sentCount += 1 }
             }
-            logger.info(outgoing.sentText, metadata: metadata(outgoing, desk))
+            logger.info(
+                outgoing.sentText,
+                metadata: outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
+            )
             if !outgoing.isProgress { saveState(desk.delivery.attempt, desk.lastSeq) }
         case .postponed(let outgoing, let until, let reason):
             summary.withLock { $0.failedTryCount += 1 }
-            var metadata = metadata(outgoing, desk)
+            var metadata = outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
             metadata["error"] = "\(reason)"
             metadata["retry_ms"] = "\(max(0, until - MonotonicClock.nowMilliseconds))"
             logger.warning("SHA telemetry update failed", metadata: metadata)
         case .registersFirst(let outgoing, let reason):
-            var metadata = metadata(outgoing, desk)
+            var metadata = outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
             metadata["reason"] = "\(reason)"
             logger.warning("the hub does not know the job, registering again", metadata: metadata)
         case .changesAttempt(let attempt, let reason):
@@ -186,12 +248,15 @@ final class Reporter: Sendable {
             logger.notice("attempt changed", metadata: ["attempt": "\(attempt)", "reason": "\(reason)"])
         case .dropped(let outgoing, let reason):
             summary.withLock { $0.droppedCount += 1 }
-            var metadata = metadata(outgoing, desk)
+            var metadata = outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
             metadata["error"] = "\(reason)"
             logger.error("SHA telemetry update failed", metadata: metadata)
         case .jobCancelled(let outgoing):
             summary.withLock { $0.droppedCount += 1 }
-            logger.warning("the hub cancelled the job", metadata: metadata(outgoing, desk))
+            logger.warning(
+                "the hub cancelled the job",
+                metadata: outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
+            )
             cancellation.cancel(.cancelledByHub)
         case .jobRefused(let reason):
             summary.withLock { $0.refusal = reason }
@@ -203,45 +268,19 @@ final class Reporter: Sendable {
         }
     }
 
-    private func finishSummary(_ desk: ReportDesk) {
+    private func finishSummary(_ desk: ReportDesk, _ spooledCount: Int) {
         let undelivered = desk.delivery.count
         summary.withLock { summary in
             summary.undeliveredCount = undelivered
+            summary.spooledCount = spooledCount
             summary.lastSeq = desk.lastSeq
         }
         saveState(desk.delivery.attempt, desk.lastSeq)
-        if undelivered > 0 {
-            logger.error("reports were not delivered", metadata: ["count": "\(undelivered)"])
+        if spooledCount > 0 {
+            logger.warning("reports wait in the spool", metadata: ["count": "\(spooledCount)"])
         }
-    }
-
-    private func metadata(_ outgoing: Outgoing, _ desk: ReportDesk) -> Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            "job_id": "\(writer.identity.jobID)", "attempt": "\(desk.delivery.attempt)",
-        ]
-        switch outgoing.content {
-        case .registration:
-            metadata["message"] = "registration"
-        case .completion(let diskIndex, _, _):
-            metadata["message"] = "completion"
-            metadata["disk"] = "\(diskIndex)"
-        case .telemetry(let update):
-            metadata["seq"] = "\(update.seq)"
-            metadata["status"] = "\(update.status.rawValue)"
-            metadata["phase"] = "\(update.progress.phase.name)"
-            metadata["percent"] = "\((update.progress.percent * 100).rounded(.down) / 100)"
-        }
-        return metadata
-    }
-}
-
-extension Outgoing {
-    /// The log's words for a delivered message; the first is the one that operators search for.
-    fileprivate var sentText: Logger.Message {
-        switch content {
-        case .telemetry: "SHA telemetry update sent"
-        case .registration: "job registered with the hub"
-        case .completion: "disk completion sent"
+        if undelivered > spooledCount {
+            logger.error("reports are lost", metadata: ["count": "\(undelivered - spooledCount)"])
         }
     }
 }

@@ -2,7 +2,7 @@ internal import Glibc
 internal import Logs
 internal import Threading
 
-/// Shows a run on standard output: a line redrawn in place on a terminal, plain lines elsewhere, NDJSON
+/// Shows a run on standard output: bars redrawn in place on a terminal, plain lines elsewhere, NDJSON
 /// events, or nothing. Belongs to the main thread.
 struct ProgressView {
     enum Mode: Equatable, Sendable {
@@ -15,7 +15,8 @@ struct ProgressView {
             } else if plan.isQuiet {
                 self = .quiet
             } else {
-                self = isatty(STDOUT_FILENO) == 1 ? .terminal : .lines
+                let isPlain = unsafe getenv("TERM").map { unsafe String(cString: $0) } ?? "dumb" == "dumb"
+                self = isatty(STDOUT_FILENO) == 1 && !isPlain ? .terminal : .lines
             }
         }
 
@@ -34,8 +35,13 @@ struct ProgressView {
     private let jobID: String
     private var shownAtMilliseconds: Int64?
     private var window = SpeedWindow()
+    private var diskWindows: [SpeedWindow] = []
+    private var shortWindow = SpeedWindow(spanMilliseconds: 1000)
+    /// The most bytes per second that a second had. nil while unknown.
+    private(set) var peakRate: Int64?
     private var completed: Set<Int> = []
-    private var isLineOpen = false
+    /// What is on the terminal now, to be drawn over.
+    private var drawn: [String] = []
 
     init(mode: Mode, jobID: String) {
         self.mode = mode
@@ -70,7 +76,7 @@ struct ProgressView {
 
     /// Shows the counters, if it is time, and the disks that have ended since.
     mutating func update(_ progress: JobProgress, nowMilliseconds: Int64) {
-        window.add(moved: progress.moved, nowMilliseconds: nowMilliseconds)
+        measure(progress, nowMilliseconds: nowMilliseconds)
         for (index, disk) in progress.disks.enumerated()
         where disk.state == .completed && completed.insert(index).inserted {
             diskCompleted(index, disk)
@@ -91,7 +97,8 @@ struct ProgressView {
     /// The run ended.
     mutating func finished(_ result: RunResult) {
         update(result.progress, nowMilliseconds: MonotonicClock.nowMilliseconds)
-        closeLine()
+        // The last word stays on the terminal, above the summary.
+        if mode == .terminal { draw(result.progress) }
         switch mode {
         case .quiet: break
         case .json: event(result.outcome, result.members)
@@ -101,21 +108,32 @@ struct ProgressView {
 
     private mutating func diskCompleted(_ index: Int, _ disk: DiskProgress) {
         switch mode {
-        case .quiet: break
+        // The terminal has the disk's bar.
+        case .quiet, .terminal: break
         case .json:
             event(
                 "disk_completed",
                 [("disk_index", .integer(Int64(index))), ("bytes_transferred", .integer(disk.dealt))]
             )
-        case .terminal, .lines:
-            closeLine()
+        case .lines:
             Output.write(
                 "disk \(index) completed: \(Units.size(disk.dealt)), data \(Units.size(disk.moved))\n"
             )
         }
     }
 
+    private mutating func measure(_ progress: JobProgress, nowMilliseconds: Int64) {
+        window.add(moved: progress.moved, nowMilliseconds: nowMilliseconds)
+        shortWindow.add(moved: progress.moved, nowMilliseconds: nowMilliseconds)
+        if let rate = shortWindow.bytesPerSecond { peakRate = max(peakRate ?? 0, rate) }
+        while diskWindows.count < progress.disks.count { diskWindows.append(SpeedWindow()) }
+        for (index, disk) in progress.disks.enumerated() {
+            diskWindows[index].add(moved: disk.moved, nowMilliseconds: nowMilliseconds)
+        }
+    }
+
     private mutating func show(_ progress: JobProgress) {
+        if mode == .terminal { return draw(progress) }
         let speed = window.bytesPerSecond
         let eta = window.etaSeconds(dataToGo: progress.dataToGo)
         if mode == .json {
@@ -139,24 +157,54 @@ struct ProgressView {
             + (speed.map { "\(Units.size($0))/s" } ?? "-") + "  "
             + (eta.map { "ETA \(Units.clock(seconds: $0))" } ?? "ETA -")
             + (progress.disks.count > 1 ? "  [\(disks)]" : "")
-        if mode == .terminal {
-            // To the line's start, and what was there before is erased.
-            Output.write("\r\u{1B}[K\(text.prefix(terminalWidth - 1))")
-            isLineOpen = true
-        } else {
-            Output.write(text + "\n")
-        }
+        Output.write(text + "\n")
     }
 
-    private var terminalWidth: Int {
+    private mutating func draw(_ progress: JobProgress) {
+        let disks = progress.disks.enumerated().map { index, disk in
+            let isMoving = disk.state == .transferring
+            let toGo = disk.data.map { max(0, $0 - disk.moved) }
+            return ProgressScreen.Row(
+                name: "disk \(index)",
+                percent: disk.percent,
+                dealt: disk.dealt,
+                total: disk.total,
+                speed: isMoving ? diskWindows[index].bytesPerSecond : nil,
+                etaSeconds: isMoving ? diskWindows[index].etaSeconds(dataToGo: toGo) : nil,
+                state: disk.state.name,
+                isActive: isMoving
+            )
+        }
+        let isMoving = progress.phase == .transferring
+        let all = ProgressScreen.Row(
+            name: "all",
+            percent: progress.percent,
+            dealt: progress.dealt,
+            total: progress.total,
+            speed: isMoving ? window.bytesPerSecond : nil,
+            etaSeconds: isMoving ? window.etaSeconds(dataToGo: progress.dataToGo) : nil,
+            state: progress.phase.name,
+            isActive: true
+        )
+        let (columns, rows) = terminalSize
+        let lines = ProgressScreen.lines(disks: disks, all: all, columns: columns, rows: rows)
+        // Up to where the last picture began, which has more rows by now if the terminal became narrower; then
+        // each line is written over the old one, and what is right of it and below is erased. In one write, so
+        // that nobody sees half of it.
+        var text = ""
+        let up = ProgressScreen.rowCount(drawn, columns: columns)
+        if up > 0 { text += "\u{1B}[\(up)A\r" }
+        for line in lines { text += "\(line)\u{1B}[K\n" }
+        text += "\u{1B}[J"
+        Output.write(text)
+        drawn = lines
+    }
+
+    private var terminalSize: (columns: Int, rows: Int) {
         var size = winsize()
         let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
-        return isKnown && size.ws_col > 1 ? Int(size.ws_col) : 80
-    }
-
-    private mutating func closeLine() {
-        if isLineOpen { Output.write("\r\u{1B}[K") }
-        isLineOpen = false
+        guard isKnown, size.ws_col > 1, size.ws_row > 1 else { return (80, 24) }
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 
     private func event(_ name: String, _ members: [(String, JSON)]) {

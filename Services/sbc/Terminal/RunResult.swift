@@ -8,27 +8,31 @@ struct RunResult: Sendable {
     var milliseconds: Int64
     /// Of these, without opening the disks and waiting for the hub's first word.
     var copyMilliseconds: Int64
+    /// The most bytes that a second moved. nil where it was over too soon to tell.
+    var peakRate: Int64?
     /// nil if the copy is good.
     var reason: StopReason?
+    /// Why the snapshot stayed behind. nil if it did not.
+    var releaseFailure: String?
 
     /// The word for it.
-    var outcome: String {
-        switch reason {
-        case nil: "completed"
-        case .failed, .refusedByHub: "failed"
-        case .signal, .cancelledByHub: "cancelled"
-        }
-    }
+    var outcome: String { reason?.outcome ?? (releaseFailure == nil ? "completed" : "failed") }
 
     /// Why it ended so. nil if the copy is good.
     var explanation: String? {
         switch reason {
-        case nil: nil
+        case nil: releaseFailure.map { Self.explanation(releaseFailure: $0) }
         case .failed(let error): error.description
+        case .snapshotFailed(let reason): reason
         case .refusedByHub(let reason): "refused by the hub: \(reason)"
         case .signal(let number): "stopped by signal \(number)"
         case .cancelledByHub: "the job was cancelled on the hub"
         }
+    }
+
+    /// What is said of a good copy whose snapshot stayed behind.
+    static func explanation(releaseFailure: String) -> String {
+        "the copy is complete, but the snapshot was not released: \(releaseFailure)"
     }
 
     /// Bytes of holes that were not read.
@@ -40,13 +44,15 @@ struct RunResult: Sendable {
     /// The lines for people.
     var text: String {
         var lines = ["Backup \(outcome): \(jobID)"]
-        lines.append("  data copied    \(Units.size(progress.moved))")
+        let disks = progress.disks.count { $0.state == .completed }
+        lines.append("  disks          \(disks) of \(progress.disks.count) complete")
+        lines.append("  read, written  \(Units.size(progress.moved))")
         lines.append("  holes skipped  \(Units.size(holeBytes))")
         lines.append("  duration       \(Units.oneDecimal(Double(milliseconds) / 1000)) s")
-        lines.append("  mean rate      \(Units.size(meanRate))/s")
+        let peak = peakRate.map { ", peak \(Units.size($0))/s" } ?? ""
+        lines.append("  rate           mean \(Units.size(meanRate))/s\(peak)")
         if let reports {
-            let failed = reports.droppedCount + reports.undeliveredCount
-            lines.append("  hub updates    \(reports.sentCount) sent, \(failed) failed")
+            lines.append("  hub updates    \(reports.words)")
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -60,6 +66,7 @@ struct RunResult: Sendable {
             ("duration_ms", .integer(milliseconds)),
             ("copy_ms", .integer(copyMilliseconds)),
             ("mean_bps", .integer(meanRate)),
+            ("peak_bps", JSON(peakRate)),
         ]
         if let explanation { members.append(("error", .string(explanation))) }
         if let reports {
@@ -67,7 +74,57 @@ struct RunResult: Sendable {
             members.append(("updates_sent", .integer(Int64(reports.sentCount))))
             members.append(("updates_dropped", .integer(Int64(reports.droppedCount))))
             members.append(("updates_undelivered", .integer(Int64(reports.undeliveredCount))))
+            members.append(("updates_spooled", .integer(Int64(reports.spooledCount))))
         }
         return members
+    }
+
+    /// What people have to be told on standard error besides the outcome.
+    func notices(hub: String) -> [String] {
+        var notices: [String] = []
+        // With a good copy this is the error itself.
+        if reason != nil, let releaseFailure {
+            notices.append("warning: the snapshot was not released: \(releaseFailure)")
+        }
+        guard let reports else { return notices }
+        if reports.spooledCount > 0 {
+            notices.append(
+                "notice: the hub at \(hub) does not have \(reports.spooledCount) report(s) of this backup yet; "
+                    + "the next backup delivers them, or: sendense-backup-client flush"
+            )
+        }
+        let lost = reports.undeliveredCount - reports.spooledCount
+        if lost > 0 {
+            notices.append("warning: \(lost) report(s) were not delivered to \(hub) and could not be spooled")
+        }
+        if reports.backlog.deliveredCount > 0 {
+            notices.append(
+                "notice: \(reports.backlog.deliveredCount) report(s) of earlier backups were delivered"
+            )
+        }
+        let refused = reports.backlog.refusedCount + reports.backlog.damagedCount
+        if refused > 0 {
+            notices.append(
+                "warning: \(refused) report(s) of earlier backups were set aside; the log says why"
+            )
+        }
+        return notices
+    }
+}
+
+extension ReportSummary {
+    /// Sent, failed, spooled: each message once.
+    fileprivate var words: String {
+        "\(sentCount) sent, \(droppedCount + undeliveredCount - spooledCount) failed, \(spooledCount) spooled"
+    }
+}
+
+extension StopReason {
+    /// What the backup is called that was stopped for it.
+    var outcome: String {
+        switch self {
+        case .failed, .snapshotFailed, .refusedByHub: "failed"
+        case .signal, .cancelledByHub: "cancelled"
+        }
     }
 }

@@ -47,11 +47,7 @@ struct Backup {
         arguments further: [String] = []
     ) throws -> Command {
         let variables = try stack.variables()
-        var environment = [
-            "SHA_API_URL": hubPort.map { "http://127.0.0.1:\($0)" } ?? variables["SENDENSE_INGEST_URL"] ?? "",
-            "SENDENSE_SBC_LOG": logPath,
-            "SENDENSE_SBC_STATE_DIR": folder + "/state",
-        ]
+        var environment = try environment(hubPort: hubPort)
         if let intervalMilliseconds {
             environment["SENDENSE_SBC_REPORT_INTERVAL_MS"] = "\(intervalMilliseconds)"
         }
@@ -59,6 +55,24 @@ struct Backup {
         for index in sizes.indices { arguments += ["--disk", "\(source(index))=\(target(index))"] }
         if let rate { arguments += ["--rate-limit", rate] }
         return try stack.launch(arguments + further, variables: environment)
+    }
+
+    /// Delivers what the client has spooled, within this time, and waits for it.
+    func flush(hubPort: Int? = nil, seconds: Int) throws -> Command.Output {
+        let client = try stack.variables()["SENDENSE_SBC"] ?? ""
+        return try stack.launch(
+            [client, "flush", "--timeout", "\(seconds)"],
+            variables: environment(hubPort: hubPort)
+        ).wait(seconds: seconds + 20)
+    }
+
+    private func environment(hubPort: Int?) throws -> [String: String] {
+        let ingest = try stack.variables()["SENDENSE_INGEST_URL"] ?? ""
+        return [
+            "SHA_API_URL": hubPort.map { "http://127.0.0.1:\($0)" } ?? ingest,
+            "SENDENSE_SBC_LOG": logPath,
+            "SENDENSE_SBC_STATE_DIR": folder + "/state",
+        ]
     }
 
     private var logPath: String { folder + "/sbc.log" }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import NBD
+internal import Threading
 
 /// A stretch of which the source is being asked what it holds.
 struct AskedStretch {
@@ -8,6 +9,7 @@ struct AskedStretch {
     var extents: [Extent] = []
     /// A command is in flight; else it is to be issued.
     var isInFlight = false
+    var issuedAtMilliseconds: Int64 = 0
 
     /// Where the next question begins.
     var offset: Int64 { extents.last.map { $0.offset + $0.length } ?? stretch.range.lowerBound }
@@ -60,6 +62,7 @@ extension CopyLane {
             case .nbd(let nbdEnd, let connection) = source
         else { return }
         asking?.isInFlight = true
+        asking?.issuedAtMilliseconds = MonotonicClock.nowMilliseconds
         // Its end need not be a multiple of what the server asks for, the server's own end is.
         let unit = nbdEnd.export.blockSizeMin
         let length = min(nbdEnd.export.size, (end + unit - 1) / unit * unit) - offset
@@ -71,7 +74,7 @@ extension CopyLane {
                 self
             )
         } catch {
-            statusEnded(error.code == 0 ? EIO : error.code)
+            statusEnded(lossOrCode(error, connection))
         }
     }
 
@@ -111,7 +114,8 @@ extension CopyLane {
     private func know(_ stretch: Stretch, _ extents: [Extent]) {
         guard !stretch.isDropped else { return }
         let cut = cutter.cut(extents)
-        if !stretch.isAgain {
+        if !stretch.isLooked {
+            stretch.isLooked = true
             job.noteLooked(
                 bytes: Int64(stretch.range.count),
                 data: cut.reduce(0) { $0 + ($1.isData ? $1.length : 0) }

@@ -31,6 +31,11 @@ extension CopyLane {
             }
             noteLoss(isSource: operation == .read)
         }
+        if let asked = asking, asked.isInFlight, now - asked.issuedAtMilliseconds > limit {
+            noteLoss(isSource: true)
+        }
+        // A flush of a slow disk's may well take longer than any request.
+        if flush == .busy, now - flushedAtMilliseconds > limit * 5 { noteLoss(isSource: false) }
     }
 
     private func recoverSource() throws(CopyError) {

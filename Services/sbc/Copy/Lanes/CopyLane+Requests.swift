@@ -41,8 +41,17 @@ extension CopyLane {
         } catch {
             // The connection may have broken in this call, and have told so already.
             guard slots[index].stage == .busy(operation) else { return }
-            failed(index, operation, error.code == 0 ? EIO : error.code, at: slots[index].piece.offset)
+            let connection = operation == .read ? source.connection : target.connection
+            let number = lossOrCode(error, connection)
+            failed(index, operation, number, at: slots[index].piece.offset)
         }
+    }
+
+    /// The errno of a command that libnbd did not take. On a connection that is over it says EINVAL, which would be
+    /// final on another.
+    func lossOrCode(_ error: NBDError, _ connection: NBDConnection?) -> Int32 {
+        if connection?.isOver == true { return ENOTCONN }
+        return error.code == 0 ? EIO : error.code
     }
 
     private func read(_ index: Int) throws(NBDError) {
@@ -57,40 +66,77 @@ extension CopyLane {
                 self
             )
         case .file(let file):
-            if case .file(let targetFile) = target, !job.settings.isVerifying {
-                copyFile(index, from: file, to: targetFile)
-            } else {
-                let outcome = slot.buffer.read(
-                    from: file.descriptor,
-                    offset: slot.piece.offset,
-                    byteCount: Int(slot.piece.length)
-                )
-                finished(index, .read, outcome)
+            if clone(slot.piece, of: file) {
+                slots[index].stage = .busy(.write)
+                return succeeded(index, .write)
             }
+            let outcome = slot.buffer.read(
+                from: file.descriptor,
+                offset: slot.piece.offset,
+                byteCount: Int(slot.piece.length)
+            )
+            finished(index, .read, outcome)
         }
+    }
+
+    /// Has the file system share a piece's blocks between two files. One that cannot is not asked again.
+    private func clone(_ piece: Extent, of file: OpenFile) -> Bool {
+        guard canClone, case .file(let targetFile) = target else { return false }
+        canClone = targetFile.clone(piece.offset..<piece.offset + piece.length, of: file)
+        return canClone
     }
 
     private func write(_ index: Int) throws(NBDError) {
         let slot = slots[index]
         switch target {
         case .nbd(let end, let connection):
-            let length = paddedLength(slot.piece, end.export)
-            slot.buffer.clear(Int(slot.piece.length)..<Int(length))
-            try connection.write(
-                from: slot.buffer,
-                0..<Int(length),
-                offset: slot.piece.offset,
-                token: Token.slot(index, .write).number,
-                self
-            )
+            let length = Int(paddedLength(slot.piece, end.export))
+            slot.buffer.clear(Int(slot.piece.length)..<length)
+            slots[index].openCommandCount = slot.runs.count
+            slots[index].commandError = 0
+            for (place, run) in slot.runs.enumerated() {
+                let isLast = place == slot.runs.count - 1
+                let bytes = run.bytes.lowerBound..<(isLast ? length : run.bytes.upperBound)
+                do throws(NBDError) {
+                    try write(bytes, of: slot, isZero: run.isZero && end.export.canZero, index, connection)
+                } catch {
+                    // Those that are in flight still use the buffer; the last one's end is the write's.
+                    slots[index].openCommandCount -= slot.runs.count - place
+                    slots[index].commandError = lossOrCode(error, connection)
+                    if slots[index].openCommandCount == 0 { throw error }
+                    return
+                }
+            }
         case .file(let targetFile):
-            let outcome = slot.buffer.write(
-                to: targetFile.file.descriptor,
-                offset: slot.piece.offset,
-                byteCount: Int(slot.piece.length)
-            )
-            finished(index, .write, outcome)
+            finished(index, .write, write(slot, to: targetFile))
         }
+    }
+
+    private func write(
+        _ bytes: Range<Int>,
+        of slot: Slot,
+        isZero: Bool,
+        _ index: Int,
+        _ connection: NBDConnection
+    ) throws(NBDError) {
+        let offset = slot.piece.offset + Int64(bytes.lowerBound)
+        let token = Token.slot(index, .write).number
+        if isZero {
+            try connection.zero(offset: offset, byteCount: Int64(bytes.count), token: token, self)
+        } else {
+            try connection.write(from: slot.buffer, bytes, offset: offset, token: token, self)
+        }
+    }
+
+    private func write(_ slot: Slot, to targetFile: TargetFile) -> TransferOutcome {
+        for run in slot.runs {
+            let offset = slot.piece.offset + Int64(run.bytes.lowerBound)
+            // Where zeroes have to be written, they are in the buffer already.
+            if run.isZero, targetFile.zero(offset..<offset + Int64(run.bytes.count)) { continue }
+            let outcome = slot.buffer.write(run.bytes, to: targetFile.file.descriptor, offset: offset)
+            guard outcome == .done else { return outcome }
+        }
+        return .done
     }
 
     private func zero(_ index: Int) throws(NBDError) {
@@ -125,159 +171,18 @@ extension CopyLane {
         return min(export.size - piece.offset, (piece.length + unit - 1) / unit * unit)
     }
 
-    /// Copies a piece from file to file, within the kernel as far as that goes.
-    private func copyFile(_ index: Int, from file: OpenFile, to targetFile: TargetFile) {
-        let slot = slots[index]
-        let end = slot.piece.offset + slot.piece.length
-        var offset =
-            slot.piece.offset
-            + KernelCopy.copy(slot.piece.offset..<end, from: file.descriptor, to: targetFile.file.descriptor)
-        while offset < end {
-            let length = min(end - offset, Int64(slot.buffer.byteCount))
-            let read = slot.buffer.read(from: file.descriptor, offset: offset, byteCount: Int(length))
-            guard read == .done else { return finished(index, .read, read) }
-            let write = slot.buffer.write(
-                to: targetFile.file.descriptor,
-                offset: offset,
-                byteCount: Int(length)
-            )
-            guard write == .done else { return cannotWrite(write) }
-            offset += length
-        }
-        slots[index].stage = .busy(.write)
-        finished(index, .write, .done)
-    }
-
-    /// For good: what a local file system refuses once it will not take a moment later.
-    private func cannotWrite(_ outcome: TransferOutcome) {
-        switch outcome {
-        case .done: break
-        case .failed(let at, let number):
-            failure = job.fault("cannot write the target \(job.disk.target.name) at offset \(at)", number)
-        case .ended(let at):
-            failure = job.fault(
-                "the target \(job.disk.target.name) takes no more bytes at offset \(at)",
-                nil
-            )
-        }
-    }
-
     private func finished(_ index: Int, _ operation: Operation, _ outcome: TransferOutcome) {
         switch outcome {
         case .done: succeeded(index, operation)
         case .failed(let at, let number): failed(index, operation, number, at: at)
-        case .ended(let at) where operation == .read:
+        case .ended(let at):
             failure = job.fault(
-                "the source \(job.disk.source.name) ended at offset \(at): it shrank during the copy",
+                operation == .read
+                    ? "the source \(job.disk.source.name) ended at offset \(at): it shrank during the copy"
+                    : "the target \(job.disk.target.name) takes no more bytes at offset \(at)",
                 nil
             )
-        case .ended: cannotWrite(outcome)
         }
-    }
-
-    // MARK: - How commands end
-
-    func ended(token: Int, errorNumber: Int32) {
-        heardAtMilliseconds = MonotonicClock.nowMilliseconds
-        if errorNumber == 0 { noteWell(Token(token)) }
-        switch Token(token) {
-        case .status: statusEnded(errorNumber)
-        case .flush: flushEnded(errorNumber)
-        case .slot(let index, let operation):
-            guard slots[index].stage == .busy(operation) else { return }
-            if errorNumber == 0 {
-                succeeded(index, operation)
-            } else {
-                failed(index, operation, errorNumber, at: slots[index].piece.offset)
-            }
-        }
-    }
-
-    private func noteWell(_ token: Token) {
-        switch token {
-        case .status, .slot(_, .read): sourceLostAtMilliseconds = nil
-        case .flush, .slot: targetLostAtMilliseconds = nil
-        }
-    }
-
-    private func succeeded(_ index: Int, _ operation: Operation) {
-        slots[index].failureCount = 0
-        guard let stretch = slots[index].stretch, !stretch.isDropped else { return release(index) }
-        guard operation == .read else { return complete(index, stretch, operation) }
-        let slot = slots[index]
-        let length = Int(slot.piece.length)
-        let isZero = slot.buffer.isZero(0..<length)
-        if job.settings.isVerifying, !isZero {
-            stretch.prints.append(
-                PiecePrint(
-                    offset: slot.piece.offset,
-                    length: slot.piece.length,
-                    hash: slot.buffer.hash(byteCount: length)
-                )
-            )
-        }
-        issue(index, isZero ? .zero : .write)
-    }
-
-    private func complete(_ index: Int, _ stretch: Stretch, _ operation: Operation) {
-        let piece = slots[index].piece
-        if job.settings.isVerifying, operation == .zero {
-            stretch.prints.append(PiecePrint(offset: piece.offset, length: piece.length, hash: nil))
-        }
-        job.counters.add(moved: piece.isData ? piece.length : 0, dealt: stretch.add(piece.length))
-        unflushedLength += piece.isData ? piece.length : 0
-        release(index)
-        if stretch.isDone { retire(stretch) }
-    }
-
-    func release(_ index: Int) {
-        slots[index].stage = .idle
-        slots[index].stretch = nil
-        slots[index].failureCount = 0
-        idleSlots.append(index)
-    }
-
-    /// A stretch is on the target, though perhaps not durable there.
-    func retire(_ stretch: Stretch) {
-        active.removeAll { $0 === stretch }
-        unflushed.append(stretch)
-        if flush == .done { flush = .none }
-    }
-
-    private func failed(_ index: Int, _ operation: Operation, _ number: Int32, at offset: Int64) {
-        if RetryRule.isLoss(number) {
-            slots[index].stage = .lost(operation)
-            noteLoss(isSource: operation == .read)
-            return
-        }
-        slots[index].failureCount += 1
-        let rule = job.settings.retry
-        let count = slots[index].failureCount
-        guard !rule.shouldRetry(number, afterTries: count) else {
-            slots[index].stage = .due(operation)
-            slots[index].dueAtMilliseconds =
-                MonotonicClock.nowMilliseconds + rule.waitMilliseconds(afterFailures: count)
-            return
-        }
-        let tries = count > 1 ? ", tried \(count) times" : ""
-        failure = job.fault(
-            operation == .read
-                ? "cannot read the source \(job.disk.source.name) at offset \(offset)\(tries)"
-                : "cannot write the target \(job.disk.target.name) at offset \(offset)\(tries)",
-            number
-        )
-    }
-
-    private func flushEnded(_ number: Int32) {
-        if RetryRule.isLoss(number) { return noteLoss(isSource: false) }
-        guard number == 0 else {
-            // What a failed flush has not made durable may be gone without a further word (fsync(2)).
-            failure = job.fault("cannot make the target \(job.disk.target.name) durable (flush)", number)
-            return
-        }
-        if job.settings.isVerifying { job.keep(flushing.flatMap(\.prints)) }
-        flushing = []
-        flush = unflushed.isEmpty ? .done : .none
     }
 }
 

@@ -28,6 +28,12 @@ final class CopyLane: NBDListener {
         var piece = Extent(offset: 0, length: 0, isData: false)
         var stretch: Stretch?
         var stage = Stage.idle
+        /// How what was read is written: data and zeroes by turns.
+        var runs: [Run] = []
+        /// Commands of a write that have not ended.
+        var openCommandCount = 0
+        /// The first error of these.
+        var commandError: Int32 = 0
         /// Tries of the present operation that failed.
         var failureCount = 0
         var dueAtMilliseconds: Int64 = 0
@@ -61,6 +67,7 @@ final class CopyLane: NBDListener {
     var unflushedLength: Int64 = 0
     var flushing: [Stretch] = []
     var flush = Flush.none
+    var flushedAtMilliseconds: Int64 = 0
     var isDry = false
 
     // Ends: what was lost, and when it was last heard.
@@ -71,6 +78,7 @@ final class CopyLane: NBDListener {
     var heardAtMilliseconds: Int64
     var silenceCheckedAtMilliseconds: Int64
     var canAskStatus = true
+    var canClone: Bool
     var paidPieceAtNanoseconds: Int64?
 
     init(job: DiskCopy, source: LaneSource, target: LaneTarget) {
@@ -79,16 +87,17 @@ final class CopyLane: NBDListener {
         self.target = target
         let disk = job.disk
         let length = job.settings.requestLength(for: disk, bytesPerSecond: job.limit?.bytesPerSecond)
-        let bufferLength = min(length, job.settings.requestLengthMax)
+        // What is cloned is not read, so it could not be verified.
+        canClone = disk.isFileToFile && !job.settings.isVerifying
         cutter = PieceCutter(
             blockSize: disk.blockSize,
             dataLengthMax: length,
-            zeroLengthMax: target.zeroLengthMax(bufferLength: bufferLength)
+            zeroLengthMax: target.zeroLengthMax(bufferLength: length)
         )
         let count = disk.isFileToFile ? 1 : job.settings.requestsPerConnection
         slots = (0..<count).map { _ in
             // Room for the padding of the disk's last block.
-            Slot(buffer: RequestBuffer(byteCount: Int(bufferLength + disk.blockSize)))
+            Slot(buffer: RequestBuffer(byteCount: Int(length + disk.blockSize)))
         }
         idleSlots = Array((0..<count).reversed())
         heardAtMilliseconds = MonotonicClock.nowMilliseconds
@@ -215,6 +224,7 @@ final class CopyLane: NBDListener {
             unflushed = []
             unflushedLength = 0
             flush = .busy
+            flushedAtMilliseconds = MonotonicClock.nowMilliseconds
             try connection.flush(token: Token.flush.number, self)
         } catch {
             isTargetLost = true

@@ -1,8 +1,8 @@
 /// One stretch in the works. Belongs to its lane's thread.
 final class Stretch {
     let range: Range<Int64>
-    /// It was copied before, on a connection that broke.
-    let isAgain: Bool
+    /// What it holds was counted.
+    var isLooked = false
     /// All its pieces are known.
     var isKnown = false
     /// Pieces that are known and not done.
@@ -16,14 +16,13 @@ final class Stretch {
 
     init(_ range: Range<Int64>) {
         self.range = range
-        isAgain = false
         credited = 0
     }
 
     /// The same stretch from its beginning: `old` is given up.
     init(again old: Stretch) {
         range = old.range
-        isAgain = true
+        isLooked = old.isLooked
         credited = old.credited
         old.isDropped = true
     }

@@ -1,0 +1,96 @@
+internal import FoundationEssentials
+
+/// Where the hub is, and how it is spoken to.
+struct HubAccess: Equatable, Sendable {
+    static let defaultURL = "http://localhost:8082"
+    static let tokenByteCountMax = 4096
+
+    /// `http://host:port` or `https://host:port`, without a slash at its end.
+    var url: String
+    /// The file of the bearer token. nil: none is sent.
+    var tokenFile: String?
+    /// The PEM file of the authorities that may vouch for an `https` hub. nil: the system's.
+    var caFile: String?
+
+    init(url: String, tokenFile: String? = nil, caFile: String? = nil) {
+        self.url = url
+        self.tokenFile = tokenFile
+        self.caFile = caFile
+    }
+
+    /// Checks what was given; an option wins over the environment, that over a file of ours.
+    ///
+    /// - Parameters:
+    ///   - url: `--hub-url`.
+    ///   - tokenFile: `--hub-token-file`.
+    ///   - caFile: `--hub-ca-file`.
+    ///   - set: the environment's variables that are not empty.
+    ///   - fallback: what the inventory says.
+    /// - Throws: `UsageError` naming the option and the remedy.
+    init(
+        url: String?,
+        tokenFile: String?,
+        caFile: String?,
+        _ set: [String: String],
+        fallback: HubAccess? = nil
+    ) throws(UsageError) {
+        self.url = try Self.checked(url ?? set["SHA_API_URL"] ?? fallback?.url ?? Self.defaultURL)
+        self.tokenFile = tokenFile ?? set["SENDENSE_SBC_HUB_TOKEN_FILE"] ?? fallback?.tokenFile
+        self.caFile = caFile ?? set["SENDENSE_SBC_HUB_CA_FILE"] ?? fallback?.caFile
+        if let file = self.tokenFile {
+            _ = try Self.token(in: file)
+            guard self.url.hasPrefix("https:") || isLoopback else {
+                throw UsageError(
+                    "--hub-token-file: the token would cross the network in the clear to \(self.url); give an "
+                        + "https:// address, or leave the token out"
+                )
+            }
+        }
+        if let file = self.caFile, (try? Data(contentsOf: URL(filePath: file))) == nil {
+            throw UsageError("--hub-ca-file: cannot read \(file); give a PEM file of certificates")
+        }
+    }
+
+    /// The token in a file, without the space around it.
+    ///
+    /// - Throws: `UsageError` where there is none that a header can carry.
+    static func token(in file: String) throws(UsageError) -> String {
+        guard let data = try? Data(contentsOf: URL(filePath: file)) else {
+            throw UsageError("--hub-token-file: cannot read \(file); give a file with the hub's token")
+        }
+        let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
+        let bytes = data.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
+        guard !bytes.isEmpty, bytes.count <= tokenByteCountMax,
+            bytes.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw UsageError(
+                "--hub-token-file: \(file) must hold one token of 1 to \(tokenByteCountMax) visible ASCII "
+                    + "characters and nothing else"
+            )
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// An address without the slashes at its end.
+    ///
+    /// - Throws: `UsageError` where it is none of a hub.
+    static func checked(_ text: String) throws(UsageError) -> String {
+        var url = text
+        while url.hasSuffix("/") { url.removeLast() }
+        let parts = URLComponents(string: url)
+        let isHTTP = parts?.scheme == "http" || parts?.scheme == "https"
+        guard isHTTP, parts?.host?.isEmpty == false, parts?.query == nil, parts?.fragment == nil else {
+            throw UsageError(
+                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or "
+                    + "https://HOST:PORT"
+            )
+        }
+        return url
+    }
+
+    /// Whether the hub is reached within this machine, where a tunnel may begin.
+    private var isLoopback: Bool {
+        guard let host = URLComponents(string: url)?.host else { return false }
+        return ["localhost", "::1", "[::1]"].contains(host) || host.hasPrefix("127.")
+    }
+}

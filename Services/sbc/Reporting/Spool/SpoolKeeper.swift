@@ -1,0 +1,84 @@
+internal import Logging
+
+/// Keeps what a running job has not delivered yet in the spool: once the hub fails, and at the job's end. So
+/// that whatever happens to this process, the hub will hear of it. Belongs to the reporter's thread.
+struct SpoolKeeper {
+    private let spool: Spool?
+    private let writer: MessageWriter
+    private let logger: Logger
+    private var claim: Spool.Claim?
+    /// How many transitions there were when the file was written. nil: there is no file.
+    private var keptTransitionCount: Int?
+    private var hasFailed = false
+
+    /// - Parameters:
+    ///   - spool: nil: nothing is kept.
+    ///   - writer: has the job's identity and sizes.
+    ///   - logger: hears what cannot be kept.
+    init(_ spool: Spool?, writer: MessageWriter, logger: Logger) {
+        self.spool = spool
+        self.writer = writer
+        self.logger = logger
+    }
+
+    /// Writes the file where there is something new to keep, and removes it where all is delivered. Progress
+    /// alone is no reason to write: what follows says all that it says.
+    mutating func keep(_ desk: ReportDesk) {
+        if desk.delivery.count == 0 {
+            drop()
+        } else if desk.hasEnded || desk.delivery.isInTrouble,
+            keptTransitionCount != desk.delivery.transitionCount
+        {
+            write(desk)
+        }
+    }
+
+    /// Writes what is left once nothing more is sent.
+    ///
+    /// - Returns: the messages that are kept; those that could not be are lost.
+    mutating func close(_ desk: ReportDesk) -> Int {
+        guard desk.delivery.count > 0 else {
+            drop()
+            return 0
+        }
+        write(desk)
+        return claim == nil || hasFailed ? 0 : desk.delivery.count
+    }
+
+    private mutating func write(_ desk: ReportDesk) {
+        guard let spool else { return }
+        let report = SpooledReport(
+            identity: writer.identity,
+            totals: writer.totals,
+            attempt: desk.delivery.attempt,
+            seqSentMax: desk.delivery.seqSentMax,
+            startedAtMilliseconds: desk.startedAtMilliseconds ?? 0,
+            endedAtMilliseconds: desk.endedAtMilliseconds,
+            messages: desk.delivery.messages
+        )
+        keptTransitionCount = desk.delivery.transitionCount
+        do throws(StateError) {
+            if let claim {
+                self.claim = try spool.rewrite(claim, with: report)
+            } else {
+                claim = try spool.write(report)
+            }
+            hasFailed = false
+        } catch {
+            if !hasFailed { logger.error("the report cannot be spooled", metadata: ["error": "\(error)"]) }
+            hasFailed = true
+        }
+    }
+
+    private mutating func drop() {
+        guard let spool, let claim else { return }
+        do throws(StateError) {
+            try spool.remove(claim)
+        } catch {
+            // It will be sent once more, which changes nothing.
+            logger.warning("a delivered report stays in the spool", metadata: ["error": "\(error)"])
+        }
+        self.claim = nil
+        keptTransitionCount = nil
+    }
+}
