@@ -144,6 +144,40 @@ import Threading
         #expect(counters.progress.disks[0].state == .failed)
     }
 
+    @Test func `a command on a connection that is over is lost, not refused`() throws {
+        let raw = try makeSource(1 << 20, seed: 12)
+        let server = try NBDServer.nbdkit(["memory", "1M"])
+        let disk = try PreparedDisk.open(index: 0, source: Endpoint(raw), target: Endpoint(server.uri))
+        let job = DiskCopy(
+            disk: disk,
+            counters: DiskCounters(total: disk.total),
+            settings: CopySettings(),
+            limit: nil,
+            cancellation: Cancellation(),
+            onNotice: { _ in },
+            onFailure: { _ in }
+        )
+        guard case .file(let file) = disk.source, case .nbd(let end) = disk.target,
+            let connection = end.takeFirst()
+        else {
+            Issue.record("the ends are not what was opened")
+            return
+        }
+        let lane = CopyLane(job: job, source: .file(file), target: .nbd(end, connection))
+        server.kill(SIGKILL)
+        #expect(
+            eventually {
+                NBDConnection.wait(for: [connection], milliseconds: 10)
+                return connection.isOver
+            }
+        )
+        lane.slots[0].piece = Extent(offset: 0, length: 4096, isData: true)
+        lane.slots[0].runs = [Run(bytes: 0..<4096, isZero: false)]
+        lane.issue(0, .write)
+        #expect(lane.slots[0].stage == .lost(.write))
+        #expect(lane.isTargetLost && lane.failure == nil)
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `a server that answers nothing counts as gone, and is not waited for without end`() throws {
         let source = try NBDServer.nbdkit(["--filter=delay", "pattern", "1M", "rdelay=50"])

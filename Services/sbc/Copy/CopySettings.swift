@@ -30,9 +30,10 @@ struct CopySettings: Sendable {
             disk.source.requestLengthMax,
             disk.target.requestLengthMax
         )
-        guard let bytesPerSecond else { return largest }
         let unit = max(4096, disk.blockSize)
-        return min(largest, max(unit, bytesPerSecond / 8 / unit * unit))
+        let whole = max(disk.blockSize, largest / unit * unit)
+        guard let bytesPerSecond else { return whole }
+        return min(whole, max(unit, bytesPerSecond / 8 / unit * unit))
     }
 }
 

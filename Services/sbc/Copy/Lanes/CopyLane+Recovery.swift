@@ -97,8 +97,12 @@ extension CopyLane {
         while !job.isStopped {
             let left = rule.reconnectMillisecondsMax - (MonotonicClock.nowMilliseconds - start)
             do throws(NBDError) {
-                guard left > 0 || failureCount == 0 && rule.reconnectMillisecondsMax > 0 else {
-                    throw NBDError(operation: "connect", code: 0, message: "its requests got no answer")
+                guard left > 0 else {
+                    throw NBDError(
+                        operation: "connect",
+                        code: 0,
+                        message: "its connection broke, or its requests got no answer"
+                    )
                 }
                 return try end.connect(timeoutMilliseconds: Int(max(1, min(5000, left)))) { job.isStopped }
             } catch {
