@@ -35,7 +35,7 @@ struct WriterSettings: Sendable {
             Setting(
                 "writer.linger",
                 default: "40",
-                help: "milliseconds after which a message waits no more for others, where there is little to do"
+                help: "milliseconds that a message waits for others where there is little to do"
             ),
             Setting(
                 "writer.name",
