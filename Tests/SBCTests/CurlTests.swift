@@ -30,6 +30,20 @@ struct CurlTests {
         #expect(Set(hub.requests.map(\.connection)).count == 1)
     }
 
+    @Test func `authorities that cannot be read are named, and nothing is sent`() throws {
+        let hub = ScriptedHub()
+        defer { hub.stop() }
+        var client = try HTTPClient(userAgent: "test", authorityFile: "/none/ca.pem")
+        let url = hub.url.replacing("http:", with: "https:")
+        let error = #expect(throws: CurlError.self) { try post(&client, url) }
+        // CURLE_SSL_CACERT_BADFILE
+        #expect(
+            error?.code == 77 && error?.message.contains("/none/ca.pem") == true,
+            "\(String(describing: error))"
+        )
+        #expect(hub.requests.isEmpty)
+    }
+
     @Test func `a body beyond the limit is cut, and the client goes on`() throws {
         let hub = ScriptedHub { _, _ in ScriptedHub.Reply(400, String(repeating: "x", count: 200_000)) }
         defer { hub.stop() }

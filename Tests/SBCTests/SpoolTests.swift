@@ -134,6 +134,34 @@ import Threading
         #expect(hub.requests("register").map(\.attempt) == [1, 2])
     }
 
+    @Test func `while the hub fails a running job's transitions are on disk, and only that run's to send`()
+        throws
+    {
+        let counters = JobCounters(totals: [1000])
+        let identity = JobIdentity(jobID: "job-1", vmName: "pg", backupType: "full")
+        let reporter = Reporter(
+            writer: MessageWriter(identity: identity, totals: [1000]),
+            counters: counters,
+            settings: Reporter.Settings(hub: HubAccess(url: "http://127.0.0.1:9"), stateDirectory: state),
+            attempt: 1,
+            cancellation: Cancellation(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            saveState: { _, _ in }
+        )
+        reporter.start()
+        reporter.post(.phase)
+        #expect(eventually { (try? spool.entries().count) == 1 })
+        let hub = ScriptedHub()
+        defer { hub.stop() }
+        #expect(flush(hub) == 1)
+        #expect(hub.requests.isEmpty)
+        reporter.post(.cancelled)
+        #expect(reporter.finish(drainMilliseconds: 0).spooledCount == 3)
+        // Its process is over for us only once nothing holds the file.
+        #expect(eventually { flush(hub) == 0 })
+        #expect(hub.requests.map(\.status) == ["", "running", "cancelled"])
+    }
+
     @Test func `a later run delivers its own job's past first, other jobs' last`() throws {
         try write(report("other"))
         try write(report("job-1", attempt: 1))

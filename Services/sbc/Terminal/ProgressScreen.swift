@@ -55,7 +55,7 @@ struct ProgressScreen {
         let speed = padded(row.speed.map { "\(Units.size($0))/s" } ?? "-", 12)
         let eta = "ETA " + padded(row.etaSeconds.map { Units.clock(seconds: $0) } ?? "-", 7, isRight: false)
         // What matters least goes first where there is no room.
-        let parts = [percent, sizes, speed, eta, row.state]
+        let parts = [percent, sizes, speed, eta, padded(row.state, "transferring".count, isRight: false)]
         let droppable = [[], [1], [1, 4], [1, 2, 4], [1, 2, 3, 4]]
         for dropped in droppable {
             let kept = parts.indices.filter { !dropped.contains($0) }.map { parts[$0] }

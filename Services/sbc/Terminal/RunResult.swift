@@ -41,6 +41,9 @@ struct RunResult: Sendable {
     /// Bytes really moved per second of copying.
     var meanRate: Int64 { progress.moved * 1000 / max(1, copyMilliseconds) }
 
+    /// The peak is measured from second to second, which may miss a burst at the beginning: never below the mean.
+    private var shownPeakRate: Int64? { peakRate.map { max($0, meanRate) } }
+
     /// The lines for people.
     var text: String {
         var lines = ["Backup \(outcome): \(jobID)"]
@@ -49,7 +52,7 @@ struct RunResult: Sendable {
         lines.append("  read, written  \(Units.size(progress.moved))")
         lines.append("  holes skipped  \(Units.size(holeBytes))")
         lines.append("  duration       \(Units.oneDecimal(Double(milliseconds) / 1000)) s")
-        let peak = peakRate.map { ", peak \(Units.size($0))/s" } ?? ""
+        let peak = shownPeakRate.map { ", peak \(Units.size($0))/s" } ?? ""
         lines.append("  rate           mean \(Units.size(meanRate))/s\(peak)")
         if let reports {
             lines.append("  hub updates    \(reports.words)")
@@ -66,7 +69,7 @@ struct RunResult: Sendable {
             ("duration_ms", .integer(milliseconds)),
             ("copy_ms", .integer(copyMilliseconds)),
             ("mean_bps", .integer(meanRate)),
-            ("peak_bps", JSON(peakRate)),
+            ("peak_bps", JSON(shownPeakRate)),
         ]
         if let explanation { members.append(("error", .string(explanation))) }
         if let reports {
