@@ -36,8 +36,6 @@ struct TwinScript {
         "UPDATE backup_disks SET status = 'failed' WHERE backup_job_id = '{id}' AND disk_index = 0",
         // The same as transferring, which it comes to be by the next progress.
         "UPDATE backup_disks SET status = 'running' WHERE backup_job_id = '{id}' AND disk_index = 0",
-        // Of no account: where nothing is told of the disk, it stays.
-        "UPDATE backup_disks SET progress_percent = 1.5 WHERE backup_job_id = '{id}'",
         "UPDATE backup_disks SET total_bytes = 52000 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "DELETE FROM backup_disks WHERE backup_job_id = '{id}' AND disk_index = 1",
         "INSERT IGNORE INTO backup_disks (backup_job_id, disk_index, total_bytes) VALUES ('{id}', 7, 500)",
