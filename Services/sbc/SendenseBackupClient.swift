@@ -47,6 +47,7 @@ struct SendenseBackupClient: ParsableCommand {
 
     /// As ArgumentParser's own, but for the exit code of wrong arguments, which is 2 here.
     static func main() {
+        StandardStreams.open()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -36,6 +36,35 @@ import Threading
         for word in words { #expect(error.description.contains(word), "\(error)") }
     }
 
+    @Test(arguments: [CopyLane.Operation.read, .write])
+    func `a file whose file system is gone (ENOTCONN) fails, and is not waited for`(
+        operation: CopyLane.Operation
+    ) throws {
+        let raw = try makeSource(1 << 20, seed: 3)
+        let disk = try PreparedDisk.open(index: 0, source: .path(raw), target: .path(folder("target")))
+        guard case .file(let source) = disk.source, case .file(let target) = disk.target else { return }
+        let job = DiskCopy(
+            disk: disk,
+            counters: DiskCounters(total: disk.total),
+            settings: CopySettings(),
+            limit: nil,
+            cancellation: Cancellation(),
+            onNotice: { _ in },
+            onFailure: { _ in }
+        )
+        let lane = CopyLane(
+            job: job,
+            source: .file(source),
+            target: .file(TargetFile(file: target, isBlank: true))
+        )
+        for _ in 0..<job.settings.retry.requestTriesMax {
+            #expect(lane.failure == nil)
+            lane.failed(0, operation, ENOTCONN, at: 4096)
+        }
+        #expect(lane.failure?.errorNumber == ENOTCONN)
+        #expect(lane.failure?.reason.contains("offset 4096") == true)
+    }
+
     @Test(.timeLimit(.minutes(2)), arguments: [1, 4])
     func `a target that is killed and comes back gets everything, counted once`(connections: Int) throws {
         let raw = try makeSource(24 << 20, seed: 1)

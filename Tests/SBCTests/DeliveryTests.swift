@@ -41,6 +41,22 @@ struct DeliveryTests {
         return sent
     }
 
+    @Test(arguments: [200, 409])
+    mutating func `an attempt that leaves none above it does not end the program`(
+        status: Int
+    ) {
+        var delivery = delivery(registration)
+        let outcome = answer(&delivery, HubAnswer(status: status, attempt: .max, storedSeq: 3))
+        if status == 200 {
+            #expect(outcome == .delivered(registration, jobStatus: nil))
+        } else {
+            guard case .jobRefused = outcome else {
+                Issue.record("\(outcome)")
+                return
+            }
+        }
+    }
+
     @Test func `only the newest progress is kept, transitions all, in order`() {
         let delivery = delivery(
             registration,

@@ -53,6 +53,19 @@ import Testing
         }
     }
 
+    @Test func `an answer of VMware's that does not reach the disk's end is refused`() throws {
+        func regions(_ members: String) throws -> [Range<Int64>] {
+            let text = "{\(members)\"changedArea\":[{\"start\":4096,\"length\":10}]}"
+            return try ChangeList(json: Data(text.utf8)).regions(size: 1 << 20, blockSize: 1)
+        }
+        for members in ["", #""startOffset":0,"length":1048576,"#, #""startOffset":0,"length":2000000,"#] {
+            #expect(try regions(members) == [4096..<4106], "\(members)")
+        }
+        for members in [#""startOffset":0,"length":1048064,"#, #""startOffset":512,"length":1048576,"#] {
+            #expect(throws: ChangeList.Fault.self, "\(members)") { try regions(members) }
+        }
+    }
+
     @Test func `areas become whole blocks in order, each once`() throws {
         let list = ChangeList(areas: [9000..<9001, 100..<200, 4000..<5000, 300..<300, 20_000..<20_481])
         #expect(try list.regions(size: 20_481, blockSize: 4096) == [0..<12_288, 16_384..<20_481])

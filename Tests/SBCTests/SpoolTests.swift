@@ -256,6 +256,49 @@ import Threading
         #expect(later.requests.map(\.kind) == ["telemetry", "complete", "telemetry"])
     }
 
+    @Test func `what the hub refuses of a run under way is set aside with the reason`() throws {
+        let hub = ScriptedHub { request, _ in
+            request.kind == "complete" ? ScriptedHub.Reply(422, #"{"detail":"no such disk"}"#) : .ok
+        }
+        defer { hub.stop() }
+        #expect(try run(hub) == 0)
+        let name = try #require(try refused().first)
+        let text = try String(contentsOfFile: "\(spool.refusedDirectory)/\(name)", encoding: .utf8)
+        #expect(text.contains("no such disk") && text.contains("completion") && !text.contains("telemetry"))
+        #expect(try spool.entries() == [])
+    }
+
+    @Test func `what the hub refused of a run that it then left alone is spooled with the rest`() throws {
+        let isWilling = Atomic<Bool>(false)
+        let hub = ScriptedHub { request, _ in
+            if isWilling.load(ordering: .acquiring) { return .ok }
+            if request.kind == "complete" { return ScriptedHub.Reply(422, "{}") }
+            return request.status == "completed" ? ScriptedHub.Reply(503, "{}") : .ok
+        }
+        defer { hub.stop() }
+        #expect(try run(hub, drainSeconds: 1) == 0)
+        #expect(try spool.entries().count == 1)
+        isWilling.store(true, ordering: .releasing)
+        #expect(flush(hub) == 0)
+        #expect(hub.requests.suffix(2).map(\.kind) == ["complete", "telemetry"])
+    }
+
+    @Test(arguments: ["dealt", "moved", "total", "data", "at"])
+    func `a file with numbers that cannot be meant is damaged, and ends nothing`(member: String) throws {
+        try write(report("job-1"))
+        try write(report("job-2"))
+        let entry = try #require(try spool.entries().first)
+        let url = URL(fileURLWithPath: "\(spool.directory)/\(entry.name)")
+        let text = try String(contentsOf: url, encoding: .utf8)
+            .replacing(try Regex("\"\(member)\":[0-9]+"), with: "\"\(member)\":9223372036854775807")
+        try Data(text.utf8).write(to: url)
+        let hub = ScriptedHub()
+        defer { hub.stop() }
+        #expect(flush(hub) == 1)
+        #expect(try refused() == [entry.name + ".damaged"])
+        #expect(hub.requests.count == 5)
+    }
+
     @Test func `a damaged file is set aside as it is`() throws {
         try write(report("job-1"))
         let entry = try #require(try spool.entries().first)

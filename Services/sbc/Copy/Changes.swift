@@ -26,13 +26,26 @@ struct ChangeList: Equatable, Sendable {
 
     private struct DiskChangeInfo: Decodable {
         var changedArea: [Area]
+        var startOffset: Int64?
+        var length: Int64?
+
+        /// What the answer is about. nil: it does not say.
+        var covered: Range<Int64>? {
+            guard let length, length >= 0 else { return nil }
+            let start = max(0, startOffset ?? 0)
+            let (end, isTooLarge) = start.addingReportingOverflow(length)
+            return start..<(isTooLarge ? Int64.max : end)
+        }
     }
 
     /// In the file's order; they may overlap.
     var areas: [Range<Int64>]
+    /// What of the disk it tells of: one answer of VMware's need not reach the disk's end. nil: all.
+    var covered: Range<Int64>?
 
-    init(areas: [Range<Int64>]) {
+    init(areas: [Range<Int64>], covered: Range<Int64>? = nil) {
         self.areas = areas
+        self.covered = covered
     }
 
     /// Reads a file's content.
@@ -42,9 +55,9 @@ struct ChangeList: Equatable, Sendable {
         let decoder = JSONDecoder()
         let list: [Area]
         do {
-            list =
-                try (try? decoder.decode(DiskChangeInfo.self, from: json))?.changedArea
-                ?? decoder.decode([Area].self, from: json)
+            let answer = try? decoder.decode(DiskChangeInfo.self, from: json)
+            list = try answer?.changedArea ?? decoder.decode([Area].self, from: json)
+            covered = answer?.covered
         } catch {
             throw Fault(
                 description: "must be an array of {\"offset\": bytes, \"length\": bytes}, or an object whose "
@@ -67,8 +80,16 @@ struct ChangeList: Equatable, Sendable {
 
     /// The regions to copy: in rising order, merged, and grown to whole blocks.
     ///
-    /// - Throws: `Fault` if an area reaches beyond the disk.
+    /// - Throws: `Fault` if an area reaches beyond the disk, or the list tells of a part of it only: what changed
+    ///   elsewhere would stay old on the target.
     func regions(size: Int64, blockSize: Int64) throws(Fault) -> [Range<Int64>] {
+        if let covered, covered.lowerBound > 0 || covered.upperBound < size {
+            throw Fault(
+                description:
+                    "it tells of bytes \(covered.lowerBound) to \(covered.upperBound) of the disk's \(size) only; "
+                    + "query the rest too, and give all areas as one array"
+            )
+        }
         var regions: [Range<Int64>] = []
         for area in areas.sorted(by: { $0.lowerBound < $1.lowerBound }) where !area.isEmpty {
             guard area.upperBound <= size else {

@@ -132,12 +132,13 @@ struct Delivery {
     private mutating func answeredRegistration(_ answer: HubAnswer, seqSent: Int64) -> Outcome {
         if answer.isSuccess {
             // More is stored than this run has sent: it is an earlier run's, whose end we have lost.
+            let known = max(attempt, answer.attempt ?? attempt)
             if let storedSeq = answer.storedSeq, storedSeq > seqSent, mayChangeAttempt,
-                !hasPassedRepeat
+                !hasPassedRepeat, known < Int64.max
             {
                 hasPassedRepeat = true
                 return change(
-                    to: max(attempt, answer.attempt ?? attempt) + 1,
+                    to: known + 1,
                     reason: "the hub knows this attempt from an earlier run (stored_seq \(storedSeq))"
                 )
             }
@@ -147,7 +148,8 @@ struct Delivery {
             if answer.jobStatus == ReportedStatus.completed.rawValue {
                 return refuse("the job is already completed on the hub; use another --job-id")
             }
-            if let stored = answer.attempt, stored > attempt, mayChangeAttempt,
+            // No answer may end the backup, not even one that leaves no attempt above it.
+            if let stored = answer.attempt, stored > attempt, stored < Int64.max, mayChangeAttempt,
                 !hasPassedConflict
             {
                 hasPassedConflict = true

@@ -33,6 +33,10 @@ struct ReportSummary: Equatable, Sendable {
     var undeliveredCount = 0
     /// How many of these are in the spool; the others are lost.
     var spooledCount = 0
+    /// Messages other than progress that the hub refused for good.
+    var refusedCount = 0
+    /// Where these were put. nil: nowhere.
+    var refusedFolder: String?
     /// What came of the reports of earlier runs.
     var backlog = BacklogTally()
     /// Why the hub refused the job. nil if it did not.

@@ -102,7 +102,7 @@ final class Reporter: Sendable {
             loop(&client, &desk, &keeper, &predecessors)
             predecessors?.close()
             note(predecessors)
-            finishSummary(desk, keeper.close(desk))
+            finishSummary(desk, &keeper)
             if desk.delivery.count == 0 { deliverOthers(&client) }
         } catch {
             logger.error("SHA telemetry is off: libcurl cannot be set up", metadata: ["error": "\(error)"])
@@ -110,7 +110,7 @@ final class Reporter: Sendable {
             while let taken = events.takeAll(waitingMilliseconds: settings.tickMilliseconds) {
                 for event in taken { desk.note(event, nowMilliseconds: MonotonicClock.nowMilliseconds) }
             }
-            finishSummary(desk, keeper.close(desk))
+            finishSummary(desk, &keeper)
         }
     }
 
@@ -147,7 +147,7 @@ final class Reporter: Sendable {
                 // The hub has been tried: the copy need not wait longer for it.
                 if predecessors?.tally.failedTryCount ?? 0 > 0 { registrationTried.open() }
             } else if let outgoing = desk.delivery.next(nowMilliseconds: MonotonicClock.nowMilliseconds) {
-                send(outgoing, &client, &desk)
+                send(outgoing, &client, &desk, &keeper)
             }
         }
     }
@@ -189,7 +189,12 @@ final class Reporter: Sendable {
         summary.withLock { $0.backlog.add(tally) }
     }
 
-    private func send(_ outgoing: Outgoing, _ client: inout HubClient, _ desk: inout ReportDesk) {
+    private func send(
+        _ outgoing: Outgoing,
+        _ client: inout HubClient,
+        _ desk: inout ReportDesk,
+        _ keeper: inout SpoolKeeper
+    ) {
         var generator = SystemRandomNumberGenerator()
         let outcome: Delivery.Outcome
         do throws(CurlError) {
@@ -211,6 +216,7 @@ final class Reporter: Sendable {
                 using: &generator
             )
         }
+        if case .dropped(let message, let reason) = outcome { keeper.refused(message, reason) }
         act(on: outcome, desk)
         if case .registration = outgoing.content, !isChange(outcome) { registrationTried.open() }
     }
@@ -268,11 +274,15 @@ final class Reporter: Sendable {
         }
     }
 
-    private func finishSummary(_ desk: ReportDesk, _ spooledCount: Int) {
+    private func finishSummary(_ desk: ReportDesk, _ keeper: inout SpoolKeeper) {
+        let spooledCount = keeper.close(desk)
+        let refused = keeper.setAside(desk)
         let undelivered = desk.delivery.count
         summary.withLock { summary in
             summary.undeliveredCount = undelivered
             summary.spooledCount = spooledCount
+            summary.refusedCount = refused.count
+            summary.refusedFolder = refused.folder
             summary.lastSeq = desk.lastSeq
         }
         saveState(desk.delivery.attempt, desk.lastSeq)

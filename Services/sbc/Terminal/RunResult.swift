@@ -96,6 +96,13 @@ struct RunResult: Sendable {
                     + "the next backup delivers them, or: sendense-backup-client flush"
             )
         }
+        if reports.refusedCount > 0 {
+            let place = reports.refusedFolder.map { ", put into \($0)" } ?? ""
+            notices.append(
+                "warning: the hub at \(hub) refused \(reports.refusedCount) report(s) of this backup\(place); "
+                    + "the log says why"
+            )
+        }
         let lost = reports.undeliveredCount - reports.spooledCount
         if lost > 0 {
             notices.append("warning: \(lost) report(s) were not delivered to \(hub) and could not be spooled")

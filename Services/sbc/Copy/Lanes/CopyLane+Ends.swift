@@ -82,7 +82,9 @@ extension CopyLane {
     }
 
     func failed(_ index: Int, _ operation: Operation, _ number: Int32, at offset: Int64) {
-        if RetryRule.isLoss(number) {
+        // A file has no connection to wait for: there, ENOTCONN is a FUSE file system whose process has died.
+        let connection = operation == .read ? source.connection : target.connection
+        if connection != nil, RetryRule.isLoss(number) {
             slots[index].stage = .lost(operation)
             noteLoss(isSource: operation == .read)
             return

@@ -143,9 +143,20 @@ struct Spool: Sendable {
     ///
     /// - Throws: `StateError` with the errno; the report then stays where it was.
     func setAside(_ claim: Claim, _ report: SpooledReport) throws(StateError) {
-        try StateFiles.makeDirectory(refusedDirectory)
-        try put(report, at: "\(refusedDirectory)/\(claim.entry.name)")
+        try putAside(report, as: claim.entry)
         try remove(claim)
+    }
+
+    /// Puts what the hub refused of a run under way where nothing is sent from.
+    ///
+    /// - Throws: `StateError` with the errno.
+    func putAside(_ report: SpooledReport) throws(StateError) {
+        try putAside(report, as: Entry(report))
+    }
+
+    private func putAside(_ report: SpooledReport, as entry: Entry) throws(StateError) {
+        try StateFiles.makeDirectory(refusedDirectory)
+        try put(report, at: "\(refusedDirectory)/\(entry.name)")
     }
 
     /// Puts a file away that cannot be read, as it is.

@@ -80,6 +80,22 @@ struct SpoolFile: Codable {
             + report.messages.map { Message($0, refusal: nil) }
     }
 
+    /// The most disks and bytes of each that can be meant: their sum is no overflow.
+    private static let diskCountMax = 4096
+    private static let byteCountMax: Int64 = 1 << 50
+    /// The end of the year 9999, in milliseconds since 1970 UTC.
+    static let timeMax: Int64 = 253_402_300_799_999
+
+    /// Whether these can be what a job's disks hold; what is unknown can.
+    static func isSize(_ bytes: [Int64?]) -> Bool {
+        bytes.count <= diskCountMax && bytes.allSatisfy { (0...byteCountMax).contains($0 ?? 0) }
+    }
+
+    static func isSize(_ disks: [Disk]) -> Bool {
+        isSize(disks.map(\.dealt)) && isSize(disks.map(\.moved)) && isSize(disks.map(\.total))
+            && isSize(disks.map(\.data))
+    }
+
     /// The file's text. nil would be an error of ours: nothing in it is beyond JSON.
     var bytes: [UInt8]? {
         let encoder = JSONEncoder()
@@ -125,7 +141,8 @@ extension SpooledReport {
     /// refused is due again: whoever moved such a file back wants it so.
     init?(_ bytes: Data) {
         guard let file = try? JSONDecoder().decode(SpoolFile.self, from: bytes),
-            file.version == SpoolFile.version, file.attempt > 0, !file.jobID.isEmpty
+            file.version == SpoolFile.version, file.attempt > 0, !file.jobID.isEmpty,
+            SpoolFile.isSize(file.totals)
         else { return nil }
         var messages: [Outgoing] = []
         for message in file.messages {
@@ -173,7 +190,8 @@ extension TelemetryUpdate {
     fileprivate init?(_ message: SpoolFile.Message) {
         guard let seq = message.seq, let at = message.at,
             let status = message.status.flatMap(ReportedStatus.init(rawValue:)),
-            let phase = Phase.allCases.first(where: { $0.name == message.phase })
+            let phase = Phase.allCases.first(where: { $0.name == message.phase }),
+            (0...SpoolFile.timeMax).contains(at), SpoolFile.isSize(message.disks ?? [])
         else { return nil }
         var disks: [DiskProgress] = []
         for disk in message.disks ?? [] {

@@ -10,6 +10,7 @@ struct SpoolKeeper {
     /// How many transitions there were when the file was written. nil: there is no file.
     private var keptTransitionCount: Int?
     private var hasFailed = false
+    private var refusals: [SpooledReport.Refusal] = []
 
     /// - Parameters:
     ///   - spool: nil: nothing is kept.
@@ -33,6 +34,27 @@ struct SpoolKeeper {
         }
     }
 
+    /// The hub will never take a message. A refused registration alone is no loss, and nor is progress.
+    mutating func refused(_ message: Outgoing, _ reason: String) {
+        guard message.content != .registration, !message.isProgress else { return }
+        refusals.append(SpooledReport.Refusal(message: message, reason: reason))
+    }
+
+    /// Puts aside what the hub has refused, once all else is delivered; else it is with what is spooled.
+    ///
+    /// - Returns: the messages that were refused, and where they are. nil: nowhere.
+    func setAside(_ desk: ReportDesk) -> (count: Int, folder: String?) {
+        guard let spool, !refusals.isEmpty else { return (refusals.count, nil) }
+        guard desk.delivery.count == 0 else { return (refusals.count, hasFailed ? nil : spool.directory) }
+        do throws(StateError) {
+            try spool.putAside(report(desk))
+            return (refusals.count, spool.refusedDirectory)
+        } catch {
+            logger.error("what the hub refused cannot be set aside", metadata: ["error": "\(error)"])
+            return (refusals.count, nil)
+        }
+    }
+
     /// Writes what is left once nothing more is sent.
     ///
     /// - Returns: the messages that are kept; those that could not be are lost.
@@ -47,15 +69,7 @@ struct SpoolKeeper {
 
     private mutating func write(_ desk: ReportDesk) {
         guard let spool else { return }
-        let report = SpooledReport(
-            identity: writer.identity,
-            totals: writer.totals,
-            attempt: desk.delivery.attempt,
-            seqSentMax: desk.delivery.seqSentMax,
-            startedAtMilliseconds: desk.startedAtMilliseconds ?? 0,
-            endedAtMilliseconds: desk.endedAtMilliseconds,
-            messages: desk.delivery.messages
-        )
+        let report = report(desk)
         keptTransitionCount = desk.delivery.transitionCount
         do throws(StateError) {
             if let claim {
@@ -68,6 +82,19 @@ struct SpoolKeeper {
             if !hasFailed { logger.error("the report cannot be spooled", metadata: ["error": "\(error)"]) }
             hasFailed = true
         }
+    }
+
+    private func report(_ desk: ReportDesk) -> SpooledReport {
+        SpooledReport(
+            identity: writer.identity,
+            totals: writer.totals,
+            attempt: desk.delivery.attempt,
+            seqSentMax: desk.delivery.seqSentMax,
+            startedAtMilliseconds: desk.startedAtMilliseconds ?? 0,
+            endedAtMilliseconds: desk.endedAtMilliseconds,
+            messages: desk.delivery.messages,
+            refusals: refusals
+        )
     }
 
     private mutating func drop() {
