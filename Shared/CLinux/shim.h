@@ -1,7 +1,9 @@
 #pragma once
 // glibc declares some of these only with _GNU_SOURCE, which Swift's Glibc module lacks, so they are called by number.
+#include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -20,6 +22,18 @@ static inline int sendense_clone_range(int target, int source, off_t offset, off
 // sync_file_range(2): begins to write a stretch to the disk, and waits for nothing.
 static inline int sendense_begin_writing(int descriptor, off_t offset, off_t length) {
     return (int)syscall(SYS_sync_file_range, descriptor, offset, length, 2u /* SYNC_FILE_RANGE_WRITE */);
+}
+// O_DIRECT of open(2), which has another number on other processors.
+enum { sendense_o_direct = __O_DIRECT };
+// statx(2) with STATX_DIOALIGN: what offsets, lengths and memory of direct I/O must be multiples of. 0: the file
+// cannot do it; -1: the file system does not say.
+static inline long long sendense_direct_unit(int descriptor) {
+    struct statx found;
+    if (syscall(SYS_statx, descriptor, "", 0x1000 /* AT_EMPTY_PATH */, STATX_DIOALIGN, &found) != 0) return -1;
+    if (!(found.stx_mask & STATX_DIOALIGN)) return -1;
+    if (found.stx_dio_offset_align == 0 || found.stx_dio_offset_align > found.stx_dio_mem_align)
+        return found.stx_dio_offset_align;
+    return found.stx_dio_mem_align;
 }
 // fallocate(2): makes a stretch of a file a hole, within its size.
 static inline int sendense_punch_hole(int descriptor, off_t offset, off_t length) {

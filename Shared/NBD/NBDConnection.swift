@@ -109,11 +109,13 @@ internal import Glibc
         offset: Int64,
         byteCount: Int64,
         mayBecomeHole: Bool = true,
+        isDurable: Bool = false,
         token: Int,
         _ listener: any NBDListener
     ) throws(NBDError) {
         let completion = unsafe Command.completion(token: token, listener: listener)
-        let flags = mayBecomeHole ? 0 : UInt32(LIBNBD_CMD_FLAG_NO_HOLE)
+        var flags = mayBecomeHole ? 0 : UInt32(LIBNBD_CMD_FLAG_NO_HOLE)
+        if isDurable { flags |= UInt32(LIBNBD_CMD_FLAG_FUA) }
         let cookie = unsafe nbd_aio_zero(raw, UInt64(byteCount), UInt64(offset), completion, flags)
         guard cookie >= 0 else { throw NBDError(last: "nbd_aio_zero") }
     }

@@ -5,9 +5,9 @@
 @safe public final class RequestBuffer {
     private let bytes: UnsafeMutableRawBufferPointer
 
-    /// A buffer of so many bytes; its content is undefined.
-    public init(byteCount: Int) {
-        unsafe bytes = .allocate(byteCount: max(1, byteCount), alignment: 4096)
+    /// A buffer of so many bytes; its content is undefined. `alignment` is a power of two, in bytes.
+    public init(byteCount: Int, alignment: Int = 4096) {
+        unsafe bytes = .allocate(byteCount: max(1, byteCount), alignment: alignment)
     }
 
     deinit {

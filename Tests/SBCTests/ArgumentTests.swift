@@ -139,6 +139,13 @@ struct ArgumentTests {
             ),
             ("--nbd-targets", { $0.nbdTargets = "2000:nbd://h/a,2001:nbd://h/b" }),
             ("--connections", { $0.connections = 0 }),
+            (
+                "--direct",
+                {
+                    $0.isDirect = true
+                    $0.disks = ["nbd://a=nbd://b"]
+                }
+            ),
             ("--requests", { $0.requests = 1000 }),
             ("--request-size", { $0.requestSize = "1K" }),
             ("--request-size", { $0.requestSize = "70001" }),

@@ -113,7 +113,12 @@ func copyDisks(
     onStart: (JobCounters) -> Void = { _ in }
 ) throws -> (counters: JobCounters, reason: StopReason?) {
     let disks = try pairs.enumerated().map { index, pair in
-        try PreparedDisk.open(index: index, source: Endpoint(pair.0), target: Endpoint(pair.1))
+        try PreparedDisk.open(
+            index: index,
+            source: Endpoint(pair.0),
+            target: Endpoint(pair.1),
+            isDirect: settings.isDirect
+        )
     }
     try PreparedDisk.check(disks)
     let counters = JobCounters(totals: disks.map(\.total))

@@ -29,10 +29,10 @@ bench_copy() {
     step "$COPY_MEBIBYTES MiB, half of it data in runs of 8 MiB; $COPY_ROUNDS alternating rounds; medians"
     local part
     COPY_MISSED=()
-    for part in ${ONLY:-nbd raw qcow2 four telemetry}; do
+    for part in ${ONLY:-nbd raw qcow2 four cost telemetry}; do
         case $part in
-            nbd | raw | qcow2 | four | telemetry) "bench_copy_$part" ;;
-            *) die "ONLY=$part: it is some of 'nbd raw qcow2 four telemetry'." ;;
+            nbd | raw | qcow2 | four | cost | telemetry) "bench_copy_$part" ;;
+            *) die "ONLY=$part: it is some of 'nbd raw qcow2 four cost telemetry'." ;;
         esac
     done
     ((${#COPY_MISSED[@]} == 0)) || die "missed: $(printf '%s; ' "${COPY_MISSED[@]}")"
@@ -81,8 +81,12 @@ bench_serve() {
 }
 
 bench_stop() {
-    local pid kept=()
     kill "$1" && wait "$1" 2>/dev/null
+    bench_forget "$1"
+}
+
+bench_forget() {
+    local pid kept=()
     for pid in "${COPY_PIDS[@]}"; do [[ $pid == "$1" ]] || kept+=("$pid"); done
     COPY_PIDS=("${kept[@]}")
 }
@@ -236,53 +240,4 @@ bench_copy_four() {
     done
     for disk in "${source_pids[@]}"; do bench_stop "$disk"; done
     bench_row "four disks by four nbdcopies" nbdcopy 1.00 1.10
-}
-
-# With a rate limit, so that what the reports cost cannot hide in the noise of the disk; and with hubs that refuse
-# and that swallow everything.
-bench_copy_telemetry() {
-    local pairs=${PAIRS:-20} pair hub name kind rate differences
-    rate=${RATE:-512M}
-    for kind in refusing black-holed ${HUB:+answering}; do
-        case $kind in
-            answering) hub=$HUB ;;
-            # The discard port; and an address that RFC 5737 gives to nobody.
-            refusing) hub=http://127.0.0.1:9 ;;
-            black-holed) hub=http://192.0.2.1:8082 ;;
-        esac
-        for ((pair = 0; pair < pairs; pair++)); do
-            for name in without with; do
-                local telemetry=(--no-telemetry)
-                [[ $name == without ]] || telemetry=(--hub-url "$hub" --drain-timeout 0 --job-id "bench-$kind-$pair")
-                rm -f "$COPY_FOLDER/target.raw"
-                "$COPY_SBC" --vm bench --json --rate-limit "$rate" --log-file "$COPY_FOLDER/log" \
-                    --state-dir "$COPY_FOLDER/state" --disk "$COPY_SOURCE=$COPY_FOLDER/target.raw" \
-                    "${telemetry[@]}" >"$COPY_FOLDER/json" 2>"$COPY_FOLDER/out" \
-                    || die "the client failed: $(tail -n 5 "$COPY_FOLDER/out")"
-                COPY_WALL[$name]+=" $(copying_milliseconds "$COPY_FOLDER/json")"
-            done
-        done
-        differences=$(paste -d' ' <(tr ' ' '\n' <<<"${COPY_WALL[without]# }") <(tr ' ' '\n' <<<"${COPY_WALL[with]# }"))
-        bench_interval "telemetry on, hub $kind" "$differences"
-        COPY_WALL=()
-    done
-    rm -f "$COPY_FOLDER/target.raw"
-}
-
-# From the first disk's start to the last one's end: the wait for the hub's first word is not the copy's.
-copying_milliseconds() {
-    sed -nE 's/.*"event":"completed".*"copy_ms":([0-9]+).*/\1/p' "$1"
-}
-
-# bench_interval WHAT PAIRS: the mean difference in percent with its 95 % interval, by Student's t.
-bench_interval() {
-    local told low high worst
-    told=$(awk 'NF == 2 { n++; d = 100 * ($2 - $1) / $1; sum += d; squares += d * d }
-        END { mean = sum / n; s = sqrt((squares - n * mean * mean) / (n - 1)); f = n - 1
-              # The quantile, to 2 % from 4 degrees of freedom on.
-              h = (1.96 + 2.37 / f + 2.8 / (f * f)) * s / sqrt(n)
-              printf "%.2f %.2f", mean - h, mean + h }' <<<"$2")
-    read -r low high <<<"$told"
-    worst=$(awk -v a="$low" -v b="$high" 'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print (a > b ? a : b) }')
-    bench_verdict "$1: time, 95 % interval within" "$worst" 3 1 at-most "($low % to $high %)"
 }

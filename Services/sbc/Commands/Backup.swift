@@ -57,6 +57,12 @@ struct Backup: ParsableCommand {
     )
     var changedBlocks: [String] = []
 
+    @Flag(help: "Read and write files and block devices past the system's cache (O_DIRECT).")
+    var direct = false
+
+    @Flag(help: "Have NBD targets make each write durable before they answer (FUA), where they can.")
+    var fua = false
+
     @Flag(help: "Hash what is copied, read it back from the target and compare.")
     var verify = false
 
@@ -187,6 +193,8 @@ struct Backup: ParsableCommand {
             hubTokenFile: hub.hubTokenFile,
             hubCAFile: hub.hubCAFile,
             rateLimit: rateLimit,
+            isDirect: direct,
+            isForcing: fua,
             isVerifying: verify,
             connections: connections,
             requests: requests,

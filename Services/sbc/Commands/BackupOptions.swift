@@ -16,6 +16,8 @@ struct BackupOptions: Equatable, Sendable {
     var hubTokenFile: String?
     var hubCAFile: String?
     var rateLimit: String?
+    var isDirect = false
+    var isForcing = false
     var isVerifying = false
     var connections: Int?
     var requests: Int?

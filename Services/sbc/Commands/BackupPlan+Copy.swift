@@ -52,7 +52,8 @@ extension BackupPlan {
     /// How the copy goes about it.
     static func settings(
         _ options: BackupOptions,
-        _ limits: Inventory.Limits?
+        _ limits: Inventory.Limits?,
+        _ disks: [DiskArgument]
     ) throws(UsageError) -> CopySettings {
         var settings = CopySettings()
         let connections = options.connections ?? limits?.connections ?? settings.connectionsPerDisk
@@ -80,10 +81,24 @@ extension BackupPlan {
             }
             settings.unflushedLengthMax = length
         }
+        guard !options.isDirect || disks.contains(where: \.hasFile) else {
+            throw UsageError(
+                "--direct: is for files and block devices, and every disk goes from server to server; leave it out"
+            )
+        }
         settings.connectionsPerDisk = connections
         settings.requestsPerConnection = requests
         settings.retry.reconnectMillisecondsMax = Int64(options.reconnectTimeoutSeconds) * 1000
+        settings.isDirect = options.isDirect
+        settings.isForcing = options.isForcing
         settings.isVerifying = options.isVerifying
         return settings
+    }
+}
+
+extension DiskArgument {
+    /// At least one end is a file or a block device.
+    fileprivate var hasFile: Bool {
+        [source, target].contains { if case .path = $0 { true } else { false } }
     }
 }

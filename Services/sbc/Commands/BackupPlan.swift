@@ -63,7 +63,7 @@ struct BackupPlan: Sendable {
         )
         disks = try BackupPlan.disks(options, inventory)
         changes = type == "incremental" ? try Self.changes(options, diskCount: disks.count) : nil
-        settings = try Self.settings(options, machine?.limits)
+        settings = try Self.settings(options, machine?.limits, disks)
         hooks = try Self.hooks(options, machine)
         changeID = options.changeID
         hub = try HubAccess(

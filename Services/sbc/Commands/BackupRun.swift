@@ -122,6 +122,7 @@ struct BackupRun {
                     source: disk.source,
                     target: disk.target,
                     changes: plan.changes?[index],
+                    isDirect: plan.settings.isDirect,
                     isStopped: { cancellation.isCancelled }
                 )
                 disks.append(opened)

@@ -15,6 +15,10 @@ struct CopySettings: Sendable {
     /// Data that is written on a connection without a flush, in bytes: what a server that died may have to be told
     /// again. It also has the target's system write to its disk meanwhile, and not all of it at the end.
     var unflushedLengthMax: Int64 = 128 << 20
+    /// Read and write files and block devices past the system's cache.
+    var isDirect = false
+    /// Have a server make each write durable before it answers (FUA), where it can.
+    var isForcing = false
     /// Hash what is copied, and read it back afterwards.
     var isVerifying = false
     /// How often, and for how long, what failed is tried again.
@@ -26,7 +30,7 @@ struct CopySettings: Sendable {
     /// Bytes per request of data: an eighth of a second's worth under a rate limit, so that progress is smooth.
     func requestLength(for disk: PreparedDisk, bytesPerSecond: Int64?) -> Int64 {
         let largest = min(
-            disk.isFileToFile ? fileRequestLengthMax : requestLengthMax,
+            disk.isFileToFile && !disk.isDirect ? fileRequestLengthMax : requestLengthMax,
             disk.source.requestLengthMax,
             disk.target.requestLengthMax
         )
@@ -38,6 +42,9 @@ struct CopySettings: Sendable {
 }
 
 extension PreparedDisk {
+    /// An end is read or written past the system's cache, where each system call waits for the disk.
+    var isDirect: Bool { source.isDirect || target.isDirect }
+
     /// No server is involved.
     var isFileToFile: Bool {
         if case .file = source, case .file = target { true } else { false }

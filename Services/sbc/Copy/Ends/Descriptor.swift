@@ -35,6 +35,8 @@ struct OpenFile: Sendable {
     let isDevice: Bool
     /// Bytes.
     let size: Int64
+    /// Where it is read and written past the system's cache.
+    var direct: DirectAccess?
 
     /// Looks at an open descriptor.
     ///

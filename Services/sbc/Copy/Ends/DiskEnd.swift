@@ -33,7 +33,7 @@ enum DiskEnd: Sendable {
     /// Offsets and lengths of its requests must be multiples of it, in bytes.
     var blockSize: Int64 {
         switch self {
-        case .file: 1
+        case .file(let file): file.unit
         case .nbd(let end): end.export.blockSizeMin
         }
     }
@@ -45,6 +45,11 @@ enum DiskEnd: Sendable {
         // The protocol's own bound where the server gives none.
         case .nbd(let end): end.export.blockSizeMax ?? 32 << 20
         }
+    }
+
+    /// It is a file or device that is read or written past the system's cache.
+    var isDirect: Bool {
+        if case .file(let file) = self { file.direct != nil } else { false }
     }
 
     /// How many connections may copy side by side.

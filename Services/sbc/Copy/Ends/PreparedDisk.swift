@@ -23,7 +23,7 @@ struct PreparedDisk: Sendable {
     /// Offsets and lengths of requests must be multiples of it at both ends, in bytes.
     var blockSize: Int64 { max(source.blockSize, target.blockSize) }
 
-    /// Opens a disk's source and target.
+    /// Opens a disk's source and target. `isDirect` has files and devices read and written past the system's cache.
     ///
     /// - Throws: `CopyError` naming the disk, the path or URI and the cause.
     static func open(
@@ -31,15 +31,21 @@ struct PreparedDisk: Sendable {
         source: Endpoint,
         target: Endpoint,
         changes: ChangeSource? = nil,
+        isDirect: Bool = false,
         isStopped: () -> Bool = { false }
     ) throws(CopyError) -> PreparedDisk {
-        let sourceEnd = try openSource(source, diskIndex: index, isStopped: isStopped)
-        let (targetEnd, isNew) = try openTarget(
+        var sourceEnd = try openSource(source, diskIndex: index, isStopped: isStopped)
+        let (openedTarget, isNew) = try openTarget(
             target,
             diskIndex: index,
             mustExist: changes != nil,
             isStopped: isStopped
         )
+        var targetEnd = openedTarget
+        if isDirect {
+            sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index)
+            targetEnd = try targetEnd.direct(isWritable: true, diskIndex: index)
+        }
         if case .file(let file) = targetEnd, !file.isDevice {
             // A file is given the size that it needs.
         } else if targetEnd.size < sourceEnd.size {

@@ -71,7 +71,7 @@ extension CopyLane {
                 return succeeded(index, .write)
             }
             let outcome = slot.buffer.read(
-                from: file.descriptor,
+                from: file,
                 offset: slot.piece.offset,
                 byteCount: Int(slot.piece.length)
             )
@@ -122,9 +122,22 @@ extension CopyLane {
         let offset = slot.piece.offset + Int64(bytes.lowerBound)
         let token = Token.slot(index, .write).number
         if isZero {
-            try connection.zero(offset: offset, byteCount: Int64(bytes.count), token: token, self)
+            try connection.zero(
+                offset: offset,
+                byteCount: Int64(bytes.count),
+                isDurable: isDurable,
+                token: token,
+                self
+            )
         } else {
-            try connection.write(from: slot.buffer, bytes, offset: offset, token: token, self)
+            try connection.write(
+                from: slot.buffer,
+                bytes,
+                offset: offset,
+                isDurable: isDurable,
+                token: token,
+                self
+            )
         }
     }
 
@@ -133,7 +146,7 @@ extension CopyLane {
             let offset = slot.piece.offset + Int64(run.bytes.lowerBound)
             // Where zeroes have to be written, they are in the buffer already.
             if run.isZero, targetFile.zero(offset..<offset + Int64(run.bytes.count)) { continue }
-            let outcome = slot.buffer.write(run.bytes, to: targetFile.file.descriptor, offset: offset)
+            let outcome = slot.buffer.write(run.bytes, to: targetFile.file, offset: offset)
             guard outcome == .done else { return outcome }
         }
         return .done
@@ -146,6 +159,7 @@ extension CopyLane {
             try connection.zero(
                 offset: slot.piece.offset,
                 byteCount: paddedLength(slot.piece, end.export),
+                isDurable: isDurable,
                 token: Token.slot(index, .zero).number,
                 self
             )
@@ -156,6 +170,7 @@ extension CopyLane {
                 from: slot.buffer,
                 0..<length,
                 offset: slot.piece.offset,
+                isDurable: isDurable,
                 token: Token.slot(index, .zero).number,
                 self
             )
@@ -163,6 +178,12 @@ extension CopyLane {
             let range = slot.piece.offset..<slot.piece.offset + slot.piece.length
             finished(index, .zero, targetFile.zero(range, through: slot.buffer))
         }
+    }
+
+    /// Each write is asked to be durable before it ends, and the server can do that.
+    private var isDurable: Bool {
+        guard job.settings.isForcing, case .nbd(let end, _) = target else { return false }
+        return end.export.canFUA
     }
 
     /// The last block of a disk whose size is no multiple of the target's block size is filled up.

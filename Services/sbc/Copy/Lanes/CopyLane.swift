@@ -96,8 +96,7 @@ final class CopyLane: NBDListener {
         )
         let count = disk.isFileToFile ? 1 : job.settings.requestsPerConnection
         slots = (0..<count).map { _ in
-            // Room for the padding of the disk's last block.
-            Slot(buffer: RequestBuffer(byteCount: Int(length + disk.blockSize)))
+            Slot(buffer: RequestBuffer(for: disk, requestLength: length))
         }
         idleSlots = Array((0..<count).reversed())
         heardAtMilliseconds = MonotonicClock.nowMilliseconds

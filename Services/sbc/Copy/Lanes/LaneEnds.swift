@@ -12,39 +12,42 @@ enum TransferOutcome: Equatable {
 }
 
 extension RequestBuffer {
+    /// A buffer for requests of a disk's: with room for the padding of its last block, and placed as direct I/O asks.
+    convenience init(for disk: PreparedDisk, requestLength: Int64) {
+        self.init(byteCount: Int(requestLength + disk.blockSize), alignment: max(4096, Int(disk.blockSize)))
+    }
+
     /// Fills its beginning from a file.
-    func read(from descriptor: Descriptor, offset: Int64, byteCount: Int) -> TransferOutcome {
-        unsafe transfer(0..<byteCount, offset: offset) { memory, count, place in
-            unsafe pread(descriptor.number, memory, count, place)
+    func read(from file: OpenFile, offset: Int64, byteCount: Int) -> TransferOutcome {
+        unsafe transfer(0..<byteCount, file, offset: offset) { descriptor, memory, count, place in
+            unsafe pread(descriptor, memory, count, place)
         }
     }
 
     /// Writes a part of it to a file.
-    func write(_ range: Range<Int>, to descriptor: Descriptor, offset: Int64) -> TransferOutcome {
-        unsafe transfer(range, offset: offset) { memory, count, place in
-            unsafe pwrite(descriptor.number, memory, count, place)
+    func write(_ range: Range<Int>, to file: OpenFile, offset: Int64) -> TransferOutcome {
+        unsafe transfer(range, file, offset: offset) { descriptor, memory, count, place in
+            unsafe pwrite(descriptor, memory, count, place)
         }
     }
-
-    /// The most bytes of one system call. Measured: larger ones leave the processor's cache, and cost up to four
-    /// times as much.
-    private static let callLengthMax = 256 << 10
 
     /// Repeats a call until all bytes are through: it may take a part, and signals may interrupt it.
     private func transfer(
         _ range: Range<Int>,
+        _ file: OpenFile,
         offset: Int64,
-        _ call: (UnsafeMutableRawPointer?, Int, Int) -> Int
+        _ call: (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int
     ) -> TransferOutcome {
         unsafe withBytes(range) { bytes in
             var done = 0
             while done < bytes.count {
-                let place = Int(offset) + done
-                let length = min(Self.callLengthMax, bytes.count - done)
-                let count = unsafe call(bytes.baseAddress?.advanced(by: done), length, place)
+                let place = offset + Int64(done)
+                let way = file.way(offset: place, byteCount: bytes.count - done)
+                let memory = unsafe bytes.baseAddress?.advanced(by: done)
+                let count = unsafe call(way.descriptor, memory, way.byteCount, Int(place))
                 if count < 0 && errno == EINTR { continue }
-                guard count >= 0 else { return .failed(at: Int64(place), errno) }
-                guard count > 0 else { return .ended(at: Int64(place)) }
+                guard count >= 0 else { return .failed(at: place, errno) }
+                guard count > 0 else { return .ended(at: place) }
                 done += count
             }
             return .done
@@ -93,7 +96,7 @@ struct TargetFile {
         var offset = range.lowerBound
         while offset < range.upperBound {
             let length = min(step, range.upperBound - offset)
-            let outcome = buffer.write(0..<Int(length), to: file.descriptor, offset: offset)
+            let outcome = buffer.write(0..<Int(length), to: file, offset: offset)
             guard outcome == .done else { return outcome }
             offset += length
         }
@@ -110,6 +113,7 @@ struct TargetFile {
 
     /// Has the system begin to write a stretch to the disk, so that not all of it is left for the end. A hint only.
     func beginWriting(_ range: Range<Int64>) {
+        guard file.direct == nil else { return }
         _ = sendense_begin_writing(file.descriptor.number, Int(range.lowerBound), range.count)
     }
 

@@ -38,8 +38,8 @@ final class ReadBack: NBDListener {
         self.turn = turn
         requestLength = job.settings.requestLength(for: job.disk, bytesPerSecond: nil)
         let count = target.connection == nil ? 1 : job.settings.requestsPerConnection
-        let byteCount = Int(requestLength + job.disk.blockSize)
-        slots = (0..<count).map { _ in Slot(buffer: RequestBuffer(byteCount: byteCount)) }
+        let length = requestLength
+        slots = (0..<count).map { _ in Slot(buffer: RequestBuffer(for: job.disk, requestLength: length)) }
         idleSlots = Array(0..<count)
     }
 
@@ -83,7 +83,7 @@ final class ReadBack: NBDListener {
         switch target {
         case .file(let file):
             let length = Int(length(slot))
-            let outcome = slot.buffer.read(from: file.descriptor, offset: offset, byteCount: length)
+            let outcome = slot.buffer.read(from: file, offset: offset, byteCount: length)
             switch outcome {
             case .done: compare(index)
             case .failed(let at, let number): failure = unreadable(at, number)
