@@ -169,7 +169,14 @@ import Threading
             let error = #expect(throws: CopyError.self) { try copyDisks([(raw, uri)]) }
             #expect(error?.description.contains(words) == true, "\(String(describing: error))")
         }
-        let same = #expect(throws: CopyError.self) { try copyDisks([(small.uri, small.uri)]) }
-        #expect(same?.description.contains("same disk") == true)
+        // By another way to its socket, too.
+        let spelt = small.uri.replacing("socket=/", with: "socket=/../")
+        for uri in [small.uri, spelt] {
+            let same = #expect(throws: CopyError.self) { try copyDisks([(small.uri, uri)]) }
+            #expect(same?.description.contains("same disk") == true)
+        }
+        #expect(EndIdentity(uri: "nbd://localhost:10809/a") == EndIdentity(uri: "nbds://127.0.0.1/a"))
+        #expect(EndIdentity(uri: "nbd://localhost/a") != EndIdentity(uri: "nbd://localhost/b"))
+        #expect(EndIdentity(uri: "nbd://hub:10100/a") != EndIdentity(uri: "nbd://hub:10101/a"))
     }
 }

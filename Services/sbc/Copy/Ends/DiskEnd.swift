@@ -26,7 +26,7 @@ enum DiskEnd: Sendable {
     var identity: EndIdentity {
         switch self {
         case .file(let file): .file(file.identity)
-        case .nbd(let end): .export(end.uri)
+        case .nbd(let end): EndIdentity(uri: end.uri)
         }
     }
 
@@ -59,13 +59,6 @@ enum DiskEnd: Sendable {
         case .nbd(let end): end.export.canMultiConn ? Int.max : 1
         }
     }
-}
-
-/// What an end refers to, whatever its name.
-enum EndIdentity: Hashable, Sendable {
-    case file(FileIdentity)
-    /// As far as the URI tells.
-    case export(String)
 }
 
 /// An export of an NBD server, with the connection on which it was looked at.

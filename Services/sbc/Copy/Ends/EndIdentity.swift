@@ -1,0 +1,35 @@
+internal import FoundationEssentials
+internal import Glibc
+
+/// What an end refers to, whatever its name.
+enum EndIdentity: Hashable, Sendable {
+    case file(FileIdentity)
+    case export(NBDServerIdentity, name: String)
+
+    /// What an NBD URI refers to: the same server by another path, port or host name of this machine is the same.
+    init(uri: String) {
+        guard let parts = URLComponents(string: uri) else {
+            self = .export(.other(uri), name: "")
+            return
+        }
+        let path = parts.path
+        let name = path.hasPrefix("/") ? String(path.dropFirst()) : path
+        if let socket = parts.queryItems?.first(where: { $0.name == "socket" })?.value {
+            var status = stat()
+            let isThere = unsafe stat(socket, &status) == 0
+            self = .export(isThere ? .socket(FileIdentity(status)) : .other(socket), name: name)
+            return
+        }
+        let host = (parts.host ?? "").lowercased().trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        let isHere = ["", "localhost", "127.0.0.1", "::1"].contains(host)
+        self = .export(.tcp(host: isHere ? "localhost" : host, port: parts.port ?? 10_809), name: name)
+    }
+}
+
+/// Which server an export is of.
+enum NBDServerIdentity: Hashable, Sendable {
+    case socket(FileIdentity)
+    case tcp(host: String, port: Int)
+    /// As far as a text tells.
+    case other(String)
+}
