@@ -123,5 +123,6 @@ import Testing
         } throws: { error in
             "\(error)".contains("/proc/version does no direct I/O; leave out --direct")
         }
+        #expect(!FileManager.default.fileExists(atPath: folder("t")))
     }
 }

@@ -35,6 +35,8 @@ struct PreparedDisk: Sendable {
         isStopped: () -> Bool = { false }
     ) throws(CopyError) -> PreparedDisk {
         var sourceEnd = try openSource(source, diskIndex: index, isStopped: isStopped)
+        // Before the target is made.
+        if isDirect { sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index) }
         let (openedTarget, isNew) = try openTarget(
             target,
             diskIndex: index,
@@ -42,10 +44,7 @@ struct PreparedDisk: Sendable {
             isStopped: isStopped
         )
         var targetEnd = openedTarget
-        if isDirect {
-            sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index)
-            targetEnd = try targetEnd.direct(isWritable: true, diskIndex: index)
-        }
+        if isDirect { targetEnd = try targetEnd.direct(isWritable: true, diskIndex: index) }
         if case .file(let file) = targetEnd, !file.isDevice {
             // A file is given the size that it needs.
         } else if targetEnd.size < sourceEnd.size {
