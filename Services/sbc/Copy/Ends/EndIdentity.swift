@@ -20,7 +20,7 @@ enum EndIdentity: Hashable, Sendable {
             self = .export(isThere ? .socket(FileIdentity(status)) : .other(socket), name: name)
             return
         }
-        let host = (parts.host ?? "").lowercased().trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        let host = (parts.host ?? "").lowercased().filter { $0 != "[" && $0 != "]" }
         let isHere = ["", "localhost", "127.0.0.1", "::1"].contains(host)
         self = .export(.tcp(host: isHere ? "localhost" : host, port: parts.port ?? 10_809), name: name)
     }
