@@ -36,14 +36,9 @@ import Threading
         for word in words { #expect(error.description.contains(word), "\(error)") }
     }
 
-    @Test(arguments: [CopyLane.Operation.read, .write])
-    func `a file whose file system is gone (ENOTCONN) fails, and is not waited for`(
-        operation: CopyLane.Operation
-    ) throws {
-        let raw = try makeSource(1 << 20, seed: 3)
-        let disk = try PreparedDisk.open(index: 0, source: .path(raw), target: .path(folder("target")))
-        guard case .file(let source) = disk.source, case .file(let target) = disk.target else { return }
-        let job = DiskCopy(
+    /// A copy that nobody listens to.
+    private func copy(of disk: PreparedDisk) -> DiskCopy {
+        DiskCopy(
             disk: disk,
             counters: DiskCounters(total: disk.total),
             settings: CopySettings(),
@@ -52,6 +47,16 @@ import Threading
             onNotice: { _ in },
             onFailure: { _ in }
         )
+    }
+
+    @Test(arguments: [CopyLane.Operation.read, .write])
+    func `a file whose file system is gone (ENOTCONN) fails, and is not waited for`(
+        operation: CopyLane.Operation
+    ) throws {
+        let raw = try makeSource(1 << 20, seed: 3)
+        let disk = try PreparedDisk.open(index: 0, source: .path(raw), target: .path(folder("target")))
+        guard case .file(let source) = disk.source, case .file(let target) = disk.target else { return }
+        let job = copy(of: disk)
         let lane = CopyLane(
             job: job,
             source: .file(source),
@@ -177,15 +182,7 @@ import Threading
         let raw = try makeSource(1 << 20, seed: 12)
         let server = try NBDServer.nbdkit(["memory", "1M"])
         let disk = try PreparedDisk.open(index: 0, source: Endpoint(raw), target: Endpoint(server.uri))
-        let job = DiskCopy(
-            disk: disk,
-            counters: DiskCounters(total: disk.total),
-            settings: CopySettings(),
-            limit: nil,
-            cancellation: Cancellation(),
-            onNotice: { _ in },
-            onFailure: { _ in }
-        )
+        let job = copy(of: disk)
         guard case .file(let file) = disk.source, case .nbd(let end) = disk.target,
             let connection = end.takeFirst()
         else {

@@ -1,4 +1,5 @@
 internal import Curl
+internal import Threading
 
 /// Sends messages to the hub over HTTP. It blocks and belongs to one thread.
 struct HubClient: ~Copyable {
@@ -18,6 +19,42 @@ struct HubClient: ~Copyable {
         )
         self.access = access
         readToken()
+    }
+
+    /// Sends the message at a delivery's head, and tells the delivery what came of it.
+    ///
+    /// - Parameters:
+    ///   - outgoing: what to send.
+    ///   - writer: makes its body and path.
+    ///   - delivery: whose head it is.
+    ///   - timeoutMilliseconds: the most that it may take.
+    /// - Returns: what the delivery makes of the answer, or of its absence.
+    mutating func send(
+        _ outgoing: Outgoing,
+        _ writer: MessageWriter,
+        of delivery: inout Delivery,
+        timeoutMilliseconds: Int
+    ) -> Delivery.Outcome {
+        var generator = SystemRandomNumberGenerator()
+        do throws(CurlError) {
+            let answer = try send(
+                outgoing,
+                writer,
+                attempt: delivery.attempt,
+                timeoutMilliseconds: timeoutMilliseconds
+            )
+            return delivery.answered(
+                answer,
+                nowMilliseconds: MonotonicClock.nowMilliseconds,
+                using: &generator
+            )
+        } catch {
+            return delivery.failed(
+                reason: error.description,
+                nowMilliseconds: MonotonicClock.nowMilliseconds,
+                using: &generator
+            )
+        }
     }
 
     /// Sends a message and waits for its answer.

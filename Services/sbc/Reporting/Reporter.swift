@@ -195,27 +195,12 @@ final class Reporter: Sendable {
         _ desk: inout ReportDesk,
         _ keeper: inout SpoolKeeper
     ) {
-        var generator = SystemRandomNumberGenerator()
-        let outcome: Delivery.Outcome
-        do throws(CurlError) {
-            let answer = try client.send(
-                outgoing,
-                writer,
-                attempt: desk.delivery.attempt,
-                timeoutMilliseconds: timeoutMilliseconds
-            )
-            outcome = desk.delivery.answered(
-                answer,
-                nowMilliseconds: MonotonicClock.nowMilliseconds,
-                using: &generator
-            )
-        } catch {
-            outcome = desk.delivery.failed(
-                reason: error.description,
-                nowMilliseconds: MonotonicClock.nowMilliseconds,
-                using: &generator
-            )
-        }
+        let outcome = client.send(
+            outgoing,
+            writer,
+            of: &desk.delivery,
+            timeoutMilliseconds: timeoutMilliseconds
+        )
         if case .dropped(let message, let reason) = outcome { keeper.refused(message, reason) }
         act(on: outcome, desk)
         if case .registration = outgoing.content, !isChange(outcome) { registrationTried.open() }

@@ -87,7 +87,7 @@ struct Judge {
         let acknowledged = ledger.entries.filter { fates.contains($0.fate) }
         guard let row = stored.row else { return !acknowledged.isEmpty }
         let messages = acknowledged.compactMap { try? Expectation.message($0.request) }
-        let mayShift = !fates.contains(.kept) && hasKeptDiskEnd(ledger)
+        let mayShift = !fates.contains(.kept) && lacksKeptDiskEnd(row, ledger)
         for message in messages {
             switch message {
             case .report(let report):
@@ -109,12 +109,15 @@ struct Judge {
 
     /// A disk's end that is gone leaves its disk the current one, so that an old client's later numbers take the place of
     /// those that it has told of that disk.
-    private func hasKeptDiskEnd(_ ledger: Ledger) -> Bool {
+    private func lacksKeptDiskEnd(_ row: JobRow, _ ledger: Ledger) -> Bool {
         ledger.entries.contains { entry in
             guard entry.fate == .kept else { return false }
             switch try? Expectation.message(entry.request) {
-            case .completion: return true
-            case .report(let report): return report.status == .completed
+            case .completion(let completion):
+                let index = Int(completion.diskIndex)
+                return row.disks.indices.contains(index) && row.disks[index].changeID != completion.changeID
+            case .report(let report):
+                return report.status == .completed && row.disks.contains { $0.status != "completed" }
             case .registration, .cancel, nil: return false
             }
         }

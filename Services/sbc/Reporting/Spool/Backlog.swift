@@ -203,27 +203,12 @@ struct Backlog {
         timeoutMilliseconds: Int
     ) {
         let before = work.delivery.messages
-        var generator = SystemRandomNumberGenerator()
-        let outcome: Delivery.Outcome
-        do throws(CurlError) {
-            let answer = try client.send(
-                outgoing,
-                work.writer,
-                attempt: work.delivery.attempt,
-                timeoutMilliseconds: min(HubClient.timeoutMilliseconds, timeoutMilliseconds)
-            )
-            outcome = work.delivery.answered(
-                answer,
-                nowMilliseconds: MonotonicClock.nowMilliseconds,
-                using: &generator
-            )
-        } catch {
-            outcome = work.delivery.failed(
-                reason: error.description,
-                nowMilliseconds: MonotonicClock.nowMilliseconds,
-                using: &generator
-            )
-        }
+        let outcome = client.send(
+            outgoing,
+            work.writer,
+            of: &work.delivery,
+            timeoutMilliseconds: min(HubClient.timeoutMilliseconds, timeoutMilliseconds)
+        )
         note(outcome, before, &work)
     }
 
