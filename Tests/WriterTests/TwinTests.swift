@@ -54,7 +54,7 @@ import Threading
     /// The fourth progress of an old client tells of its first disk only: what others wrote into the second one's row
     /// stays.
     @Test(arguments: [
-        "UPDATE backup_disks SET progress_percent = 1.5 WHERE backup_job_id = '{id}' AND disk_index = 1",
+        "UPDATE backup_disks SET progress_percent = 1.5 WHERE backup_job_id = '{id}' AND disk_index = 1"
     ])
     func `what is of no account in the row of a disk that is kept stays`(statement: String) throws {
         try follow(statement, before: 4, isFound: false)
@@ -85,7 +85,8 @@ import Threading
                     #expect(tally.misses == (step < 3 || !isFound ? 0 : 1), "\(statement), step \(step)")
                     #expect(
                         step < 4 || !isFound
-                            ? tally.fastMessages == [0, 0, 3, isFound ? 3 : 6, 9][step] : tally.fastMessages >= 5,
+                            ? tally.fastMessages == [0, 0, 3, isFound ? 3 : 6, 9][step]
+                            : tally.fastMessages >= 5,
                         "\(statement), step \(step): \(tally)"
                     )
                 }
