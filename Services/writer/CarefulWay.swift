@@ -69,7 +69,7 @@ struct CarefulWay {
         skippingHeld: Bool,
         shedsContacts: Bool
     ) throws(DatabaseError) -> Batch.Outcome {
-        let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld)
+        let locked = try store.lock(Batch.jobIDs(items), skippingHeld: skippingHeld, through: tables)
         var outcome = Batch.apply(
             items,
             to: locked.jobs,

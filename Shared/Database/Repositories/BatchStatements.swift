@@ -2,6 +2,7 @@
 struct BatchStatements {
     static let jobs = "sendense_batch_jobs"
     static let disks = "sendense_batch_disks"
+    static let ids = "sendense_batch_ids"
 
     private let keys: TargetKeys
 
@@ -30,7 +31,34 @@ struct BatchStatements {
             SELECT disk_index, status, bytes_transferred AS bytes, progress_percent AS percent
             FROM backup_disks LIMIT 0
             """,
+            """
+            CREATE TEMPORARY TABLE \(Self.ids) ENGINE=MEMORY
+            SELECT id AS wanted_id\(keys.diskIDColumn) FROM backup_jobs LIMIT 0
+            """,
         ]
+    }
+
+    var insertIDs: String {
+        "INSERT INTO \(Self.ids) (wanted_id\(keys.isOneForm ? "" : ", disk_job_id")) VALUES (?\(keys.isOneForm ? "" : ", ?"))"
+    }
+
+    /// A row by a join costs the server half of what one in a list of ids does. Rows are found, and locked, in the order
+    /// in which the ids came in.
+    var lockJobs: String {
+        """
+        SELECT \(JobStore.lockedColumns)
+        FROM \(Self.ids) STRAIGHT_JOIN backup_jobs FORCE INDEX (`\(keys.jobIndex)`) ON id = wanted_id
+        FOR UPDATE
+        """
+    }
+
+    var lockDisks: String {
+        """
+        SELECT \(JobStore.diskColumns)
+        FROM \(Self.ids) STRAIGHT_JOIN backup_disks FORCE INDEX (`\(keys.diskIndex)`)
+          ON backup_job_id = \(keys.isOneForm ? "wanted_id" : "disk_job_id")
+        FOR UPDATE
+        """
     }
 
     var insertJobs: String {

@@ -9,6 +9,9 @@ public final class BatchTables {
     /// The most rows of disks; beyond that rows are changed by their keys.
     public static let diskCountMax = 8192
 
+    /// From so many ids on a join costs less than a list of them.
+    static let lockCountMin = 9
+
     let connection: Connection
     let keys: TargetKeys
     let progressSQL: ProgressStatements
@@ -29,6 +32,22 @@ public final class BatchTables {
 
     /// Whether they belong to this connection.
     public func belong(to other: Connection) -> Bool { connection === other }
+
+    /// Reads jobs and their disks and locks their rows until the transaction ends.
+    ///
+    /// - Parameter ids: each once, ascending.
+    /// - Returns: the rows as `JobStore.job` and `JobStore.disk` read them; the disks of a job by index.
+    /// - Throws: `DatabaseError`.
+    func lock(_ ids: [JobID]) throws(DatabaseError) -> (jobs: [Row], disks: [Row]) {
+        try empty(BatchStatements.ids)
+        try connection.prepare(sql.insertIDs).executeBulk(
+            Array(repeating: .texts(ids.map(\.rawValue)), count: keys.idCount),
+            rowCount: ids.count
+        )
+        return (
+            try connection.prepare(sql.lockJobs).query(), try connection.prepare(sql.lockDisks).query()
+        )
+    }
 
     /// Changes the rows of jobs and disks that were read under lock.
     ///

@@ -22,10 +22,15 @@ extension JobStore {
           CAST(progress_percent * 100 AS SIGNED), disk_change_id, error_message
         """
 
+    /// What a lock reads of a job.
+    static let lockedColumns = """
+        \(jobColumns),
+          history_ms, CAST(UNIX_TIMESTAMP(started_at) * 1000 AS SIGNED)
+        """
+
     static func lockJobs(_ marks: String, skippingHeld: Bool) -> String {
         """
-        SELECT \(jobColumns),
-          history_ms, CAST(UNIX_TIMESTAMP(started_at) * 1000 AS SIGNED)
+        SELECT \(lockedColumns)
         FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking(skippingHeld))
         """
     }

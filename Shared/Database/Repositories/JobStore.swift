@@ -20,10 +20,22 @@ public struct JobStore {
     ///   - ids: at most `jobCountMax`, each once, ascending.
     ///   - skippingHeld: leaves out jobs of which another transaction holds a row, instead of waiting for it;
     ///     before MariaDB 10.6 it waits all the same.
+    ///   - tables: the connection's temporary tables. nil: there are none.
     /// - Returns: the jobs that are there, by id. Ids that a case-insensitive collation holds to be equal are
     ///   told apart: only the very same bytes count.
     /// - Throws: `DatabaseError`.
-    public func lock(_ ids: [JobID], skippingHeld: Bool = false) throws(DatabaseError) -> LockedJobs {
+    public func lock(
+        _ ids: [JobID],
+        skippingHeld: Bool = false,
+        through tables: BatchTables? = nil
+    ) throws(DatabaseError) -> LockedJobs {
+        if let tables, !skippingHeld, ids.count >= BatchTables.lockCountMin {
+            let rows = try tables.lock(ids)
+            var locked = LockedJobs()
+            try take(rows.jobs, Set(ids), &locked)
+            try takeDisks(rows.disks, &locked)
+            return locked
+        }
         let skippingHeld = skippingHeld && connection.canSkipLocked
         let parameters = Self.padded(ids)
         var locked = LockedJobs()
@@ -31,8 +43,29 @@ public struct JobStore {
         let jobRows = try connection.prepare(
             Self.lockJobs(Self.marks(parameters), skippingHeld: skippingHeld)
         ).query(parameters)
+        let seen = try take(jobRows, wanted, &locked)
+        if !locked.jobs.isEmpty {
+            let found = Self.padded(locked.jobs.keys.sorted())
+            let diskRows = try connection.prepare(
+                Self.lockDisks(Self.marks(found), skippingHeld: skippingHeld)
+            ).query(found)
+            try takeDisks(diskRows, &locked)
+        }
+        if skippingHeld { try leaveOutHeld(&locked, parameters, wanted, seen) }
+        return locked
+    }
+
+    /// Takes in rows of jobs.
+    ///
+    /// - Returns: the ids of those that were asked for, also where their rows make no job.
+    @discardableResult
+    private func take(
+        _ rows: [Row],
+        _ wanted: Set<JobID>,
+        _ locked: inout LockedJobs
+    ) throws(DatabaseError) -> Set<JobID> {
         var seen: Set<JobID> = []
-        for row in jobRows {
+        for row in rows {
             guard let id = JobID(try row.text(0)), wanted.contains(id) else { continue }
             seen.insert(id)
             guard let job = try Self.job(row) else {
@@ -45,18 +78,14 @@ public struct JobStore {
                 startedMilliseconds: try row.optionalInt(Self.historyColumn + 1)
             )
         }
-        if !locked.jobs.isEmpty {
-            let found = Self.padded(locked.jobs.keys.sorted())
-            let diskRows = try connection.prepare(
-                Self.lockDisks(Self.marks(found), skippingHeld: skippingHeld)
-            ).query(found)
-            for row in diskRows {
-                guard let id = JobID(try row.text(0)) else { continue }
-                locked.jobs[id]?.disks.append(try Self.disk(row))
-            }
+        return seen
+    }
+
+    private func takeDisks(_ rows: [Row], _ locked: inout LockedJobs) throws(DatabaseError) {
+        for row in rows {
+            guard let id = JobID(try row.text(0)) else { continue }
+            locked.insert(try Self.disk(row), of: id)
         }
-        if skippingHeld { try leaveOutHeld(&locked, parameters, wanted, seen) }
-        return locked
     }
 
     /// What was skipped shows by what is there: rows that a look without locks finds and the lock did not, and rows
@@ -134,13 +163,7 @@ public struct JobStore {
         // What makes tables grow comes before what changes rows: on a full disk it fails first. A rollback that has
         // changed rows to restore then can lose one (seen with MariaDB 10.11: a disk's row was gone).
         try insertEvents(changes)
-        do throws(DatabaseError) {
-            try insertHistory(changes, changes.indices.filter { isPoint[$0] }, progress)
-        } catch {
-            // A job that is remembered may be gone.
-            guard error.kind == .missingParent, progress.count > 0 else { throw error }
-            return false
-        }
+        try insertHistory(changes, changes.indices.filter { isPoint[$0] }, progress)
         var disks = DiskRows(changes, joins: tables != nil)
         let isTooMany = disks.progress.count > BatchTables.diskCountMax
         if isTooMany { disks = DiskRows(changes, joins: false) }

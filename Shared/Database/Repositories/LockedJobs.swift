@@ -11,6 +11,15 @@ public struct LockedJobs: Sendable {
     /// Where the jobs' histories stand.
     public internal(set) var histories: [JobID: JobHistory] = [:]
 
+    /// Takes in a disk. They come by their indices, unless a hub has no index by which they could.
+    mutating func insert(_ disk: Disk, of id: JobID) {
+        guard var disks = jobs[id]?.disks else { return }
+        jobs[id]?.disks = []
+        let place = disks.lastIndex { $0.index < disk.index }.map { $0 + 1 } ?? 0
+        disks.insert(disk, at: place)
+        jobs[id]?.disks = disks
+    }
+
     /// Another transaction has rows of the job.
     mutating func leaveOut(_ id: JobID) {
         jobs[id] = nil
