@@ -34,7 +34,10 @@ struct PreparedDisk: Sendable {
         isDirect: Bool = false,
         isStopped: () -> Bool = { false }
     ) throws(CopyError) -> PreparedDisk {
-        var sourceEnd = try openSource(source, diskIndex: index, isStopped: isStopped)
+        // The bitmap is asked for on the source's one connection: a server may take no second.
+        var contexts = [NBDContext.allocation]
+        if case .bitmap(let name) = changes { contexts.append(NBDContext.dirtyBitmap(name)) }
+        var sourceEnd = try openSource(source, contexts: contexts, diskIndex: index, isStopped: isStopped)
         // Before the target is made.
         if isDirect { sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index) }
         let (openedTarget, isNew) = try openTarget(
@@ -76,7 +79,11 @@ struct PreparedDisk: Sendable {
                 )
             }
             do throws(NBDError) {
-                list = try BitmapReader.read(name, uri: end.uri, isStopped: isStopped)
+                guard let connection = end.takeFirst() else {
+                    throw NBDError(operation: "read the dirty bitmap", code: 0, message: "it is in use")
+                }
+                list = try BitmapReader.read(name, over: connection, isStopped: isStopped)
+                end.giveBack(connection)
             } catch {
                 throw CopyError(
                     diskIndex: disk.index,
@@ -93,12 +100,21 @@ struct PreparedDisk: Sendable {
 
     private static func openSource(
         _ source: Endpoint,
+        contexts: [String],
         diskIndex: Int,
         isStopped: () -> Bool
     ) throws(CopyError) -> DiskEnd {
         switch source {
         case .uri(let uri):
-            return .nbd(try openExport(uri, role: "source", diskIndex: diskIndex, isStopped: isStopped))
+            return .nbd(
+                try openExport(
+                    uri,
+                    role: "source",
+                    contexts: contexts,
+                    diskIndex: diskIndex,
+                    isStopped: isStopped
+                )
+            )
         case .path(let path):
             // Opening a FIFO would wait for its other end, for ever; files and devices do not know O_NONBLOCK.
             let number = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -141,12 +157,14 @@ struct PreparedDisk: Sendable {
     private static func openExport(
         _ uri: String,
         role: String,
+        contexts: [String] = [NBDContext.allocation],
         diskIndex: Int,
         isStopped: () -> Bool
     ) throws(CopyError) -> NBDEnd {
         do throws(NBDError) {
             let connection = try NBDConnection(
                 uri: uri,
+                contexts: contexts,
                 timeoutMilliseconds: connectMillisecondsMax,
                 isStopped: isStopped
             )
