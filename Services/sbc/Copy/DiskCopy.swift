@@ -178,8 +178,15 @@ final class DiskCopy: Sendable {
                 ) { isStopped || isEnough() }
                 return .nbd(export, connection)
             } catch {
+                // The first of a pass: without it there is none, so it is waited for as one that was lost.
                 guard number > 0 else {
-                    throw fault("cannot open the \(role) \(export.uri): \(error)", nil)
+                    let connection = try connectAgain(
+                        to: export,
+                        role: role,
+                        lostAtMilliseconds: MonotonicClock.nowMilliseconds,
+                        offset: nil
+                    )
+                    return connection.map { .nbd(export, $0) }
                 }
                 if error.code != ECANCELED {
                     onNotice("connection \(number + 1) to \(export.uri) is done without: \(error)")
