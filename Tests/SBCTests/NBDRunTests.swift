@@ -93,8 +93,12 @@ import Threading
         #expect(status == 1)
         // Three pauses of 0.1, 0.2 and 0.4 s are the tries'.
         #expect(MonotonicClock.nowMilliseconds - start < 5000)
-        let last = try #require(hub.requests.last)
+        let last = try #require(hub.requests("telemetry").last)
         #expect(last.status == "failed")
+        // Of the disk that was done, the hub hears the change id nevertheless.
+        let completions = hub.requests("complete").map(\.members)
+        #expect(completions.map { $0["disk_id"] as? Int } == [0])
+        #expect(completions.first?["bytes_transferred"] as? Int == 4096)
         let message = (last.members["error"] as? [String: Any])?["message"] as? String ?? ""
         #expect(message.hasPrefix("disk 1: cannot read the source \(bad.uri) at offset "), "\(message)")
         #expect(message.contains("Input/output error"), "\(message)")

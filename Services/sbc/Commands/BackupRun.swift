@@ -210,6 +210,7 @@ struct BackupRun {
         }
         if let reason = cancellation.reason {
             tellStop(reporter)
+            if case .failed = reason { tellCompletedDisks(engine, counters, reporter) }
             return (reason, hooks.release(outcome: reason.outcome))
         }
         counters.phase = .finalizing
@@ -233,14 +234,35 @@ struct BackupRun {
         if let releaseFailure {
             reporter?.post(.failed(RunResult.explanation(releaseFailure: releaseFailure)))
         }
-        let now = WallClock.nowMilliseconds
-        for (index, disk) in counters.disks.enumerated() {
-            let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
-            reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
-        }
+        tellDisks(counters, reporter) { _ in true }
         guard releaseFailure == nil else { return }
         counters.phase = .completed
         reporter?.post(.completed)
+    }
+
+    /// A disk that was done before another failed stays done: the job ends failed, and the hub keeps the disk's
+    /// change id, from which the next backup of it can go on.
+    private func tellCompletedDisks(_ engine: CopyEngine, _ counters: JobCounters, _ reporter: Reporter?) {
+        let isCompleted = { (index: Int) in counters.disks[index].progress.state == .completed }
+        for index in counters.disks.indices where isCompleted(index) {
+            do throws(CopyError) {
+                try engine.syncDirectories { $0 == index }
+                tellDisks(counters, reporter) { $0 == index }
+            } catch {
+                // Not told: after a power cut the target might have no name.
+                counters.disks[index].set(.failed)
+                logger.warning("a completed disk is not told", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Tells the completion of disks, with their change ids.
+    private func tellDisks(_ counters: JobCounters, _ reporter: Reporter?, where isMeant: (Int) -> Bool) {
+        let now = WallClock.nowMilliseconds
+        for (index, disk) in counters.disks.enumerated() where isMeant(index) {
+            let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
+            reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
+        }
     }
 
     /// Tells why the copy stopped; told twice, the second is not heard. A failure was told where it happened.
