@@ -77,6 +77,7 @@ struct BackupRun {
             jobID: plan.identity.jobID,
             reports: reports,
             progress: counters.progress,
+            targets: plan.disks.map(\.target.description),
             milliseconds: endedAt - startedAt,
             copyMilliseconds: endedAt - copyStartedAt,
             peakRate: view.peakRate,
@@ -115,16 +116,10 @@ struct BackupRun {
         var disks: [PreparedDisk] = []
         var totals: [Int64?] = []
         var firstError: CopyError?
+        let deadline = MonotonicClock.nowMilliseconds + plan.settings.retry.reconnectMillisecondsMax
         for (index, disk) in plan.disks.enumerated() {
             do throws(CopyError) {
-                let opened = try PreparedDisk.open(
-                    index: index,
-                    source: disk.source,
-                    target: disk.target,
-                    changes: plan.changes?[index],
-                    isDirect: plan.settings.isDirect,
-                    isStopped: { cancellation.isCancelled }
-                )
+                let opened = try openDisk(index, disk, untilMilliseconds: deadline)
                 disks.append(opened)
                 totals.append(opened.total)
             } catch {
@@ -135,11 +130,63 @@ struct BackupRun {
         if firstError == nil {
             do throws(CopyError) {
                 try PreparedDisk.check(disks)
+                try lockTargets(&disks)
             } catch {
                 firstError = error
             }
         }
         return Opened(disks: disks, error: firstError, totals: totals)
+    }
+
+    /// Opens a disk. A server that is not there is waited for as one that is lost later; all disks share the time.
+    private func openDisk(
+        _ index: Int,
+        _ disk: DiskArgument,
+        untilMilliseconds deadline: Int64
+    ) throws(CopyError) -> PreparedDisk {
+        let rule = plan.settings.retry
+        var failureCount = 0
+        while true {
+            do throws(CopyError) {
+                return try PreparedDisk.open(
+                    index: index,
+                    source: disk.source,
+                    target: disk.target,
+                    changes: plan.changes?[index],
+                    isDirect: plan.settings.isDirect,
+                    isStopped: { cancellation.isCancelled }
+                )
+            } catch {
+                failureCount += 1
+                let wait = rule.waitMilliseconds(afterFailures: failureCount)
+                guard error.isServerAway, MonotonicClock.nowMilliseconds + wait < deadline else {
+                    throw error
+                }
+                if failureCount == 1 {
+                    logger.warning("a server is waited for", metadata: ["reason": "\(error)"])
+                }
+                guard cancellation.sleep(milliseconds: Int(wait)) else { throw error }
+            }
+        }
+    }
+
+    private func lockTargets(_ disks: inout [PreparedDisk]) throws(CopyError) {
+        for index in disks.indices {
+            let refusal: CopyError?
+            do throws(StateError) {
+                refusal = try disks[index].lockTarget(
+                    directory: plan.stateDirectory,
+                    jobID: plan.identity.jobID
+                )
+            } catch {
+                logger.warning(
+                    "the target cannot be locked, another run might write it too",
+                    metadata: ["error": "\(error)"]
+                )
+                continue
+            }
+            if let refusal { throw refusal }
+        }
     }
 
     private func startReporter(

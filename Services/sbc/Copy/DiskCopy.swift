@@ -63,6 +63,7 @@ final class DiskCopy: Sendable {
     /// - Throws: `CopyError` with the offset and errno of what failed.
     func run() throws(CopyError) -> Bool {
         counters.set(.transferring)
+        counters.noteTouched()
         noteLooked(bytes: 0, data: 0)
         try clearTarget()
         try runOnThreads(laneCount) { [self] number throws(CopyError) in

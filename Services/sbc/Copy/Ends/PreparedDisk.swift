@@ -13,6 +13,8 @@ struct PreparedDisk: Sendable {
     let isTargetNew: Bool
     /// What to copy, in rising order, without overlap. nil: all of it.
     var changes: [Range<Int64>]?
+    /// Keeps other runs out of an export that is written to.
+    var targetLock: Descriptor?
 
     /// Bytes of the disk: the source's size when it was opened.
     var size: Int64 { source.size }
@@ -170,7 +172,14 @@ struct PreparedDisk: Sendable {
             )
             return NBDEnd(uri: uri, connection: connection)
         } catch {
-            throw CopyError(diskIndex: diskIndex, reason: "cannot open the \(role) \(uri): \(error)")
+            // Where a unix socket is not there, nobody listens yet; of an export, ENOENT says that its name is wrong.
+            var isAway = RetryRule.isAway(error.code)
+            if error.code == ENOENT, case .export(.other, _) = EndIdentity(uri: uri) { isAway = true }
+            throw CopyError(
+                diskIndex: diskIndex,
+                reason: "cannot open the \(role) \(uri): \(error)",
+                isServerAway: isAway
+            )
         }
     }
 
@@ -208,6 +217,29 @@ struct PreparedDisk: Sendable {
         return (Descriptor(existing), false)
     }
 
+    /// Locks the target if it is an export.
+    ///
+    /// - Parameters:
+    ///   - directory: the state folder.
+    ///   - jobID: the job that writes.
+    /// - Returns: why it may not be written: another run does. nil if it is ours.
+    /// - Throws: `StateError` where no lock can be kept.
+    mutating func lockTarget(directory: String, jobID: String) throws(StateError) -> CopyError? {
+        guard case .nbd(let end) = target else { return nil }
+        switch try TargetLock.take(uri: end.uri, directory: directory, jobID: jobID) {
+        case .taken(let lock):
+            targetLock = lock
+            return nil
+        case .held(let holder):
+            return CopyError(
+                diskIndex: index,
+                reason:
+                    "the target \(end.uri) is being written by \(holder); give another target, or wait for "
+                    + "that run to end"
+            )
+        }
+    }
+
     /// Refuses disks of which one's target is also a source, or the target of another, in this run or in another
     /// one: two copies into one target would both end well, and leave neither's content.
     static func check(_ disks: [PreparedDisk]) throws(CopyError) {
@@ -235,8 +267,8 @@ struct PreparedDisk: Sendable {
                 throw CopyError(
                     diskIndex: disk.index,
                     reason:
-                        "the target \(file.path) is being written by another run; give another target, "
-                        + "or wait for that run to end"
+                        "the target \(file.path) is being written by \(TargetLock.holder(of: file)); "
+                        + "give another target, or wait for that run to end"
                 )
             }
         }
