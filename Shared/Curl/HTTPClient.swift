@@ -10,6 +10,7 @@ public struct HTTPClient: ~Copyable {
     public static let bodyByteCountMax = 65_536
 
     private let handle: EasyHandle
+    private let transfers: Transfers
     private let errorText: ErrorText
 
     /// Makes a client.
@@ -28,6 +29,7 @@ public struct HTTPClient: ~Copyable {
         try handle.set(CURLOPT_TCP_KEEPALIVE, "CURLOPT_TCP_KEEPALIVE", 1)
         try handle.set(CURLOPT_NOPROXY, "CURLOPT_NOPROXY", Self.noProxy)
         if let authorityFile { try handle.set(CURLOPT_CAINFO, "CURLOPT_CAINFO", authorityFile) }
+        transfers = try Transfers()
         self.handle = handle
         errorText = ErrorText()
     }
@@ -53,6 +55,7 @@ public struct HTTPClient: ~Copyable {
     ///   - body: the bytes to post.
     ///   - timeoutMilliseconds: the most that the whole request may take, connecting included.
     ///   - connectTimeoutMilliseconds: the most that connecting may take.
+    ///   - isStopped: asked every 50 ms; true gives the request up, as if its time were over.
     /// - Returns: the answer.
     /// - Throws: `CurlError` where no answer came.
     public mutating func post(
@@ -60,7 +63,8 @@ public struct HTTPClient: ~Copyable {
         headers: [String],
         body: [UInt8],
         timeoutMilliseconds: Int,
-        connectTimeoutMilliseconds: Int
+        connectTimeoutMilliseconds: Int,
+        isStopped: () -> Bool = { false }
     ) throws(CurlError) -> HTTPResponse {
         try handle.set(CURLOPT_URL, "CURLOPT_URL", url)
         try handle.set(CURLOPT_POST, "CURLOPT_POST", 1)
@@ -73,7 +77,7 @@ public struct HTTPClient: ~Copyable {
         let list = HeaderList(headers)
         let answer = AnswerBody()
         let outcome: Result<CURLcode, CurlError> = unsafe body.withUnsafeBytes { bytes in
-            unsafe perform(sending: bytes, headers: list, into: answer)
+            unsafe perform(sending: bytes, headers: list, into: answer, isStopped: isStopped)
         }
         let code = try outcome.get()
         // CURLE_WRITE_ERROR after a full body is our own stop, not a failure: the status has been read.
@@ -89,7 +93,8 @@ public struct HTTPClient: ~Copyable {
     private borrowing func perform(
         sending bytes: UnsafeRawBufferPointer,
         headers: HeaderList,
-        into answer: AnswerBody
+        into answer: AnswerBody,
+        isStopped: () -> Bool
     ) -> Result<CURLcode, CurlError> {
         do throws(CurlError) {
             try unsafe handle.set(CURLOPT_POSTFIELDS, "CURLOPT_POSTFIELDS", pointer: bytes.baseAddress)
@@ -109,7 +114,7 @@ public struct HTTPClient: ~Copyable {
                 return unsafe answer.append(all) ? size * count : 0
             }
             errorText.clear()
-            let code = unsafe curl_easy_perform(handle.raw)
+            let code = unsafe transfers.perform(handle.raw, isStopped: isStopped)
             // The next request sets its own; none of these pointers may outlive this one.
             try unsafe handle.set(CURLOPT_POSTFIELDS, "CURLOPT_POSTFIELDS", pointer: nil)
             try unsafe handle.set(CURLOPT_HTTPHEADER, "CURLOPT_HTTPHEADER", pointer: nil)

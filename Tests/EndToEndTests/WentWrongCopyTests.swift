@@ -40,7 +40,12 @@ extension EndToEndTests.WentWrongTests {
         #expect(failed.disks.map(\.status) == ["completed", "failed"] && failed.bytes == failed.diskBytes)
         #expect(failed.disks[0].bytes == backup.sizes[0] && failed.speed == 0)
         #expect(try client.wait(seconds: 20).status == 1)
-        #expect(try connection.job(backup.jobID).settled == failed.settled)
+        // The disk that was done keeps its change id, and its completion changes nothing else.
+        let ended = try connection.job(backup.jobID)
+        #expect(ended.disks[0].changeID?.hasPrefix("sbc-\(backup.jobID)-0-") == true)
+        #expect(ended.disks[1].changeID == nil)
+        #expect(ended.status == "failed" && ended.error == error && ended.bytes == failed.bytes)
+        #expect(ended.disks.map(\.status) == ["completed", "failed"])
         #expect(Self.phases(backup) == ["snapshot", "transferring"])
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import SBC
@@ -48,5 +49,19 @@ struct AttemptStoreTests {
         let store = AttemptStore(directory: "/proc/none/x", jobID: "job")
         let error = #expect(throws: StateError.self) { try store.makeDirectory() }
         #expect(error?.description.contains("/proc/none") == true)
+    }
+
+    @Test func `a file that another process is writing is not cut`() throws {
+        let folder = TemporaryFolder()
+        let path = folder("job.json")
+        try "half".write(toFile: path + ".new", atomically: false, encoding: .utf8)
+        let number = unsafe open(path + ".new", O_RDWR)
+        defer { close(number) }
+        #expect(flock(number, LOCK_EX) == 0)
+        #expect(throws: StateError.self) { try StateFiles.replace(path, with: [1]) }
+        #expect(try String(contentsOfFile: path + ".new", encoding: .utf8) == "half")
+        flock(number, LOCK_UN)
+        try StateFiles.replace(path, with: [1])
+        #expect(try DiskFile.content(path) == Data([1]))
     }
 }

@@ -246,6 +246,53 @@ import Threading
         #expect(try DiskFile.content(raw) == DiskFile.content(image))
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `a target that is killed while it is read back is waited for, and read on`() throws {
+        let raw = try makeSource(24 << 20, seed: 13)
+        let image = folder("t.raw")
+        try DiskFile.make(image, size: 24 << 20)
+        let target = try NBDServer.nbdkit(["--filter=delay", "file", image, "rdelay=60ms"])
+        var settings = CopySettings()
+        settings.requestLengthMax = 64 << 10
+        settings.isVerifying = true
+        let (counters, reason) = try copyDisks(
+            [(raw, target.uri)],
+            settings: settings,
+            onStart: { counters in
+                waitForBytes(24 << 20, counters)
+                usleep(500_000)
+                #expect(counters.progress.disks[0].state == .transferring)
+                target.kill(SIGKILL)
+                usleep(300_000)
+                try? target.start()
+            }
+        )
+        #expect(reason == nil, "\(String(describing: reason))")
+        #expect(counters.progress.disks[0].state == .completed)
+    }
+
+    @Test func `reading back tries again what is refused, and names what stays so`() throws {
+        let raw = try makeSource(8 << 20, seed: 14)
+        let image = folder("t.raw")
+        try DiskFile.make(image, size: 8 << 20)
+        var settings = CopySettings()
+        settings.isVerifying = true
+        settings.retry.firstWaitMilliseconds = 1
+        let arguments = ["--filter=error", "file", image, "error-pread=EIO"]
+        let bad = try NBDServer.nbdkit(arguments + ["error-pread-rate=1"])
+        let (_, reason) = try copyDisks([(raw, bad.uri)], settings: settings)
+        expectFailure(
+            reason,
+            "disk 0: cannot read the target \(bad.uri) back at offset ",
+            "tried 4 times",
+            "(errno \(EIO))"
+        )
+        settings.retry.requestTriesMax = 30
+        let flaky = try NBDServer.nbdkit(arguments + ["error-pread-rate=0.3"])
+        let (_, flakyReason) = try copyDisks([(raw, flaky.uri)], settings: settings)
+        #expect(flakyReason == nil, "\(String(describing: flakyReason))")
+    }
+
     @Test func `a bad sector is named by its offset, and a full target at once`() throws {
         let bad = try NBDServer.nbdkit([
             "eval", "get_size=echo 8388608", "can_multi_conn=exit 0",

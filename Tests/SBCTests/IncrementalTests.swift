@@ -141,7 +141,8 @@ import Testing
         #expect(noBitmap?.description.contains("no NBD export") == true)
     }
 
-    @Test func `a dirty bitmap says what to copy`() throws {
+    @Test(arguments: [8, 1])
+    func `a dirty bitmap says what to copy, also where the server takes one client`(clients: Int) throws {
         var random = SplitMix64(seed: 3)
         let image = folder("s.qcow2")
         let raw = folder("raw")
@@ -157,7 +158,12 @@ import Testing
             .list(ChangeList(areas: [(3 << 20)..<(3 << 20) + 100_000]))
         )
         writer.stop()
-        let source = try NBDServer.qemu(image, format: "qcow2", options: ["-r", "-B", "b0"])
+        let source = try NBDServer.qemu(
+            image,
+            format: "qcow2",
+            clientCountMax: clients,
+            options: ["-r", "-B", "b0"]
+        )
         let progress = try copy(source.uri, raw, .bitmap("b0"))
         #expect(progress.state == .completed && progress.dealt == 131_072)
         let missing = #expect(throws: CopyError.self) { try copy(source.uri, raw, .bitmap("b1")) }

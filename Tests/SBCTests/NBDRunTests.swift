@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 import TestSupport
 import Testing
@@ -93,8 +94,12 @@ import Threading
         #expect(status == 1)
         // Three pauses of 0.1, 0.2 and 0.4 s are the tries'.
         #expect(MonotonicClock.nowMilliseconds - start < 5000)
-        let last = try #require(hub.requests.last)
+        let last = try #require(hub.requests("telemetry").last)
         #expect(last.status == "failed")
+        // Of the disk that was done, the hub hears the change id nevertheless.
+        let completions = hub.requests("complete").map(\.members)
+        #expect(completions.map { $0["disk_id"] as? Int } == [0])
+        #expect(completions.first?["bytes_transferred"] as? Int == 4096)
         let message = (last.members["error"] as? [String: Any])?["message"] as? String ?? ""
         #expect(message.hasPrefix("disk 1: cannot read the source \(bad.uri) at offset "), "\(message)")
         #expect(message.contains("Input/output error"), "\(message)")
@@ -123,5 +128,71 @@ import Threading
         #expect(MonotonicClock.nowMilliseconds - start < 10_000)
         stopper.join()
         #expect(hub.requests.last?.status == "cancelled")
+    }
+
+    @Test func `an export that another run writes is refused, by that run's job and process`() throws {
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        defer { hub.stop() }
+        try DiskFile.make(folder("a"), size: 1 << 20, data: [(0, Data("new".utf8))])
+        try DiskFile.make(folder("t"), size: 1 << 20, data: [(0, Data("old".utf8))])
+        let target = try NBDServer.nbdkit(["file", folder("t")], door: .port)
+        func backup() throws -> Int32 {
+            try run(hub) {
+                $0.disks = ["\(folder("a"))=\(target.uri)"]
+                $0.attempt = Int64(hub.requests("register").count + 1)
+            }
+        }
+        // Another spelling of the same export.
+        let other = target.uri.replacingOccurrences(of: "127.0.0.1", with: "localhost")
+        var outcome: TargetLock.Outcome? = try TargetLock.take(
+            uri: other,
+            directory: folder("state"),
+            jobID: "job-other"
+        )
+        guard case .taken = outcome else {
+            Issue.record("the lock is held")
+            return
+        }
+        #expect(try backup() == 1)
+        let error = hub.requests("telemetry").last?.members["error"] as? [String: Any]
+        let message = error?["message"] as? String ?? ""
+        #expect(message.contains("another run (job job-other, process \(getpid()))"), "\(message)")
+        #expect(try DiskFile.content(folder("t")).prefix(3) == Data("old".utf8))
+        outcome = nil
+        #expect(try backup() == 0)
+        #expect(try DiskFile.content(folder("t")).prefix(3) == Data("new".utf8))
+    }
+
+    @Test(arguments: [true, false])
+    func `a server that comes only after the start is waited for`(isSource: Bool) throws {
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        defer { hub.stop() }
+        try DiskFile.make(folder("a"), size: 1 << 20, data: [(0, Data("new".utf8))])
+        try DiskFile.make(folder("t"), size: 1 << 20)
+        let server = try NBDServer.nbdkit(
+            ["file", folder(isSource ? "a" : "t")],
+            door: isSource ? .port : .unixSocket
+        )
+        server.kill(SIGKILL)
+        let starter = DedicatedThread(name: "starter") {
+            usleep(700_000)
+            try? server.start()
+        }
+        let status = try run(hub) {
+            $0.disks = [isSource ? "\(server.uri)=\(folder("t"))" : "\(folder("a"))=\(server.uri)"]
+            $0.reconnectTimeoutSeconds = 20
+        }
+        starter.join()
+        #expect(status == 0)
+        #expect(try DiskFile.content(folder("t")) == DiskFile.content(folder("a")))
+        server.kill(SIGKILL)
+        let start = MonotonicClock.nowMilliseconds
+        let failed = try run(hub) {
+            $0.jobID = "job-2"
+            $0.disks = [isSource ? "\(server.uri)=\(folder("t"))" : "\(folder("a"))=\(server.uri)"]
+            $0.reconnectTimeoutSeconds = 1
+        }
+        #expect(failed == 1)
+        #expect(MonotonicClock.nowMilliseconds - start < 6000)
     }
 }

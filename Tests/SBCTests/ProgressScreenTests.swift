@@ -26,7 +26,7 @@ struct ProgressScreenTests {
         )
     }
 
-    @Test(arguments: [0, 5, 20, 30, 45, 60, 79, 80, 100, 132, 300])
+    @Test(arguments: [0, 5, 7, 8, 10, 11, 15, 16, 20, 30, 45, 60, 79, 80, 100, 132, 300])
     func `no line reaches the terminal's edge, and the percentage stays`(columns: Int) {
         for percent in [0, 0.04, 50, 99.99, 100] {
             let row = row("disk 10", percent: percent)
@@ -34,9 +34,9 @@ struct ProgressScreenTests {
             #expect(lines.count == 3)
             for line in lines {
                 #expect(line.count < max(ProgressScreen.columnCountMin, columns))
-                #expect(
-                    line.contains(percent == 99.99 ? "99.9" : percent == 100 ? "100.0" : "\(Int(percent)).0")
-                )
+                let whole = percent == 99.99 ? "99" : percent == 100 ? "100" : "\(Int(percent))"
+                let decimal = percent == 99.99 ? ".9" : ".0"
+                #expect(line.contains(columns > 10 ? whole + decimal : whole), "\(columns): \(line)")
             }
         }
     }
@@ -48,6 +48,8 @@ struct ProgressScreenTests {
         #expect(
             lines.prefix(5).map { $0.prefix(7) } == ["disk 0 ", "disk 1 ", "disk 17", "disk 18", "disk 19"]
         )
+        let narrow = ProgressScreen.lines(disks: disks, all: row("all"), columns: 6, rows: 8)
+        #expect(narrow.allSatisfy { $0.count < 6 }, "\(narrow)")
         #expect(lines[5] == "… and 15 more" && lines[6].hasPrefix("all"))
     }
 
@@ -84,6 +86,14 @@ struct ProgressScreenTests {
 
                 """
         )
+        var stopped = result
+        stopped.reason = .signal(15)
+        stopped.targets = ["/t"]
+        stopped.progress.disks[0].state = .transferring
+        #expect(!stopped.text.contains("incomplete"))
+        stopped.progress.disks[0].isTouched = true
+        #expect(stopped.text.contains("incomplete     disk 0: /t was written in part"))
+        #expect(stopped.members.contains { $0.0 == "incomplete_targets" && "\($0.1)".contains("/t") })
         #expect(result.notices(hub: "http://h")[0].contains("sendense-backup-client flush"))
     }
 }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Glibc
 import Logging
@@ -338,5 +339,15 @@ import Threading
         for url in ["https://hub.example", "http://localhost:8082", "http://[::1]:8082"] {
             #expect(try HubAccess(url: url, tokenFile: token, caFile: nil, [:]).tokenFile == token)
         }
+    }
+
+    @Test func `flush of a state folder that is not there is bad input`() throws {
+        let flush = try Flush.parse(["--state-dir", folder("typo"), "--quiet", "--log-file", folder("log")])
+        let code = #expect(throws: ExitCode.self) { try flush.run() }
+        #expect(code?.rawValue == 2)
+    }
+
+    @Test func `control characters do not reach a terminal`() {
+        #expect(Output.escaped("a\u{1B}[2J\u{9B}1m\r\nü") == "a\\u{1B}[2J\\u{9B}1m\\u{D}\\u{A}ü")
     }
 }

@@ -77,6 +77,7 @@ struct BackupRun {
             jobID: plan.identity.jobID,
             reports: reports,
             progress: counters.progress,
+            targets: plan.disks.map(\.target.description),
             milliseconds: endedAt - startedAt,
             copyMilliseconds: endedAt - copyStartedAt,
             peakRate: view.peakRate,
@@ -115,16 +116,10 @@ struct BackupRun {
         var disks: [PreparedDisk] = []
         var totals: [Int64?] = []
         var firstError: CopyError?
+        let deadline = MonotonicClock.nowMilliseconds + plan.settings.retry.reconnectMillisecondsMax
         for (index, disk) in plan.disks.enumerated() {
             do throws(CopyError) {
-                let opened = try PreparedDisk.open(
-                    index: index,
-                    source: disk.source,
-                    target: disk.target,
-                    changes: plan.changes?[index],
-                    isDirect: plan.settings.isDirect,
-                    isStopped: { cancellation.isCancelled }
-                )
+                let opened = try openDisk(index, disk, untilMilliseconds: deadline)
                 disks.append(opened)
                 totals.append(opened.total)
             } catch {
@@ -135,11 +130,63 @@ struct BackupRun {
         if firstError == nil {
             do throws(CopyError) {
                 try PreparedDisk.check(disks)
+                try lockTargets(&disks)
             } catch {
                 firstError = error
             }
         }
         return Opened(disks: disks, error: firstError, totals: totals)
+    }
+
+    /// Opens a disk. A server that is not there is waited for as one that is lost later; all disks share the time.
+    private func openDisk(
+        _ index: Int,
+        _ disk: DiskArgument,
+        untilMilliseconds deadline: Int64
+    ) throws(CopyError) -> PreparedDisk {
+        let rule = plan.settings.retry
+        var failureCount = 0
+        while true {
+            do throws(CopyError) {
+                return try PreparedDisk.open(
+                    index: index,
+                    source: disk.source,
+                    target: disk.target,
+                    changes: plan.changes?[index],
+                    isDirect: plan.settings.isDirect,
+                    isStopped: { cancellation.isCancelled }
+                )
+            } catch {
+                failureCount += 1
+                let wait = rule.waitMilliseconds(afterFailures: failureCount)
+                guard error.isServerAway, MonotonicClock.nowMilliseconds + wait < deadline else {
+                    throw error
+                }
+                if failureCount == 1 {
+                    logger.warning("a server is waited for", metadata: ["reason": "\(error)"])
+                }
+                guard cancellation.sleep(milliseconds: Int(wait)) else { throw error }
+            }
+        }
+    }
+
+    private func lockTargets(_ disks: inout [PreparedDisk]) throws(CopyError) {
+        for index in disks.indices {
+            let refusal: CopyError?
+            do throws(StateError) {
+                refusal = try disks[index].lockTarget(
+                    directory: plan.stateDirectory,
+                    jobID: plan.identity.jobID
+                )
+            } catch {
+                logger.warning(
+                    "the target cannot be locked, another run might write it too",
+                    metadata: ["error": "\(error)"]
+                )
+                continue
+            }
+            if let refusal { throw refusal }
+        }
     }
 
     private func startReporter(
@@ -210,6 +257,7 @@ struct BackupRun {
         }
         if let reason = cancellation.reason {
             tellStop(reporter)
+            if case .failed = reason { tellCompletedDisks(engine, counters, reporter) }
             return (reason, hooks.release(outcome: reason.outcome))
         }
         counters.phase = .finalizing
@@ -233,14 +281,35 @@ struct BackupRun {
         if let releaseFailure {
             reporter?.post(.failed(RunResult.explanation(releaseFailure: releaseFailure)))
         }
-        let now = WallClock.nowMilliseconds
-        for (index, disk) in counters.disks.enumerated() {
-            let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
-            reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
-        }
+        tellDisks(counters, reporter) { _ in true }
         guard releaseFailure == nil else { return }
         counters.phase = .completed
         reporter?.post(.completed)
+    }
+
+    /// A disk that was done before another failed stays done: the job ends failed, and the hub keeps the disk's
+    /// change id, from which the next backup of it can go on.
+    private func tellCompletedDisks(_ engine: CopyEngine, _ counters: JobCounters, _ reporter: Reporter?) {
+        let isCompleted = { (index: Int) in counters.disks[index].progress.state == .completed }
+        for index in counters.disks.indices where isCompleted(index) {
+            do throws(CopyError) {
+                try engine.syncDirectories { $0 == index }
+                tellDisks(counters, reporter) { $0 == index }
+            } catch {
+                // Not told: after a power cut the target might have no name.
+                counters.disks[index].set(.failed)
+                logger.warning("a completed disk is not told", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Tells the completion of disks, with their change ids.
+    private func tellDisks(_ counters: JobCounters, _ reporter: Reporter?, where isMeant: (Int) -> Bool) {
+        let now = WallClock.nowMilliseconds
+        for (index, disk) in counters.disks.enumerated() where isMeant(index) {
+            let changeID = plan.changeID ?? "sbc-\(plan.identity.jobID)-\(index)-\(now)"
+            reporter?.post(.completion(diskIndex: index, changeID: changeID, bytes: disk.progress.dealt))
+        }
     }
 
     /// Tells why the copy stopped; told twice, the second is not heard. A failure was told where it happened.

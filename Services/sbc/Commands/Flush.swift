@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import Glibc
 internal import Logging
 internal import Logs
 
@@ -62,6 +63,12 @@ struct Flush: ParsableCommand {
         guard (1...3600).contains(timeout) else {
             throw UsageError("--timeout: must be 1 to 3600 seconds")
         }
+        let named = place.stateDirectory ?? set["SENDENSE_SBC_STATE_DIR"]
+        if let named, unsafe access(named, X_OK) != 0 {
+            throw UsageError(
+                "--state-dir: cannot enter \(named): \(systemErrorText(errno)); give the --state-dir of the backups"
+            )
+        }
         return FlushRun(
             access: try HubAccess(
                 url: hub.hubURL,
@@ -70,8 +77,7 @@ struct Flush: ParsableCommand {
                 set,
                 fallback: try InventoryFile.load(config, set)?.inventory.hub
             ),
-            stateDirectory: place.stateDirectory ?? set["SENDENSE_SBC_STATE_DIR"]
-                ?? BackupPlan.stateDirectory(set),
+            stateDirectory: named ?? BackupPlan.stateDirectory(set),
             timeoutMilliseconds: Int64(timeout) * 1000,
             style: json ? .json : quiet ? .none : .text
         )

@@ -127,21 +127,15 @@ final class BitmapReader: NBDListener {
         self.context = context
     }
 
-    /// What the bitmap calls changed. Blocks.
+    /// What the bitmap calls changed. Blocks. The connection must have asked for the bitmap's context.
     ///
     /// - Throws: `NBDError` where the server cannot be asked, or has no such bitmap.
     static func read(
         _ name: String,
-        uri: String,
+        over connection: NBDConnection,
         isStopped: () -> Bool
     ) throws(NBDError) -> ChangeList {
         let context = NBDContext.dirtyBitmap(name)
-        let connection = try NBDConnection(
-            uri: uri,
-            contexts: [context],
-            timeoutMilliseconds: PreparedDisk.connectMillisecondsMax,
-            isStopped: isStopped
-        )
         guard connection.export.contexts.contains(context) else {
             throw NBDError(
                 operation: "read the dirty bitmap",
@@ -151,7 +145,6 @@ final class BitmapReader: NBDListener {
         }
         let reader = BitmapReader(context: context)
         try reader.read(connection, isStopped: isStopped)
-        connection.disconnect()
         return ChangeList(areas: reader.areas)
     }
 

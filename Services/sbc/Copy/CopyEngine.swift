@@ -58,9 +58,10 @@ final class CopyEngine: Sendable {
 
     /// Makes the names of new target files durable: fdatasync of a file does not cover its directory.
     ///
+    /// - Parameter isMeant: whether a disk, by its index, is meant.
     /// - Throws: `CopyError` naming the directory and the errno.
-    func syncDirectories() throws(CopyError) {
-        for disk in disks where disk.isTargetNew {
+    func syncDirectories(where isMeant: (Int) -> Bool = { _ in true }) throws(CopyError) {
+        for disk in disks where disk.isTargetNew && isMeant(disk.index) {
             let directory = parent(of: disk.target.name)
             let number = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard number >= 0 else {

@@ -8,6 +8,8 @@ struct CopyError: Error, Equatable, CustomStringConvertible {
     var reason: String
     /// The errno, where a system call failed. nil where it was our own check.
     var errorNumber: Int32?
+    /// The server is not there, and may come yet.
+    var isServerAway = false
 
     /// One sentence for people: the disk, what failed, the errno with its text.
     var description: String {

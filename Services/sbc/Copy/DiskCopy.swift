@@ -63,6 +63,7 @@ final class DiskCopy: Sendable {
     /// - Throws: `CopyError` with the offset and errno of what failed.
     func run() throws(CopyError) -> Bool {
         counters.set(.transferring)
+        counters.noteTouched()
         noteLooked(bytes: 0, data: 0)
         try clearTarget()
         try runOnThreads(laneCount) { [self] number throws(CopyError) in
@@ -178,8 +179,15 @@ final class DiskCopy: Sendable {
                 ) { isStopped || isEnough() }
                 return .nbd(export, connection)
             } catch {
+                // The first of a pass: without it there is none, so it is waited for as one that was lost.
                 guard number > 0 else {
-                    throw fault("cannot open the \(role) \(export.uri): \(error)", nil)
+                    let connection = try connectAgain(
+                        to: export,
+                        role: role,
+                        lostAtMilliseconds: MonotonicClock.nowMilliseconds,
+                        offset: nil
+                    )
+                    return connection.map { .nbd(export, $0) }
                 }
                 if error.code != ECANCELED {
                     onNotice("connection \(number + 1) to \(export.uri) is done without: \(error)")

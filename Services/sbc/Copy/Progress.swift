@@ -37,6 +37,7 @@ final class DiskCounters: Sendable {
     private let data = Atomic<Int64>(-1)
     private let state = Atomic<Int>(DiskState.pending.rawValue)
     private let storedTotal: Atomic<Int64>
+    private let isTouched = Atomic<Bool>(false)
 
     init(total: Int64?) {
         storedTotal = Atomic(total ?? -1)
@@ -65,6 +66,11 @@ final class DiskCounters: Sendable {
         data.store(bytes, ordering: .relaxed)
     }
 
+    /// The target is about to be changed.
+    func noteTouched() {
+        isTouched.store(true, ordering: .relaxed)
+    }
+
     func set(_ newState: DiskState) {
         state.store(newState.rawValue, ordering: .releasing)
     }
@@ -80,7 +86,8 @@ final class DiskCounters: Sendable {
             dealt: dealt.load(ordering: .relaxed),
             moved: moved,
             total: total,
-            data: data < 0 ? nil : data
+            data: data < 0 ? nil : data,
+            isTouched: isTouched.load(ordering: .relaxed)
         )
     }
 }
@@ -96,6 +103,11 @@ struct DiskProgress: Equatable, Sendable {
     var total: Int64?
     /// To read and write in all. nil while unknown.
     var data: Int64?
+    /// Its target was changed.
+    var isTouched = false
+
+    /// The target is neither what it was nor a copy of the source.
+    var isIncomplete: Bool { isTouched && state != .completed }
 
     /// 0...100; an empty disk is at 100 once it is completed.
     var percent: Double { percentage(of: dealt, in: total, isDone: state == .completed) }

@@ -35,6 +35,15 @@ struct RetryRule: Equatable, Sendable {
         }
     }
 
+    /// What connecting meets where a server is not there, or not yet.
+    static func isAway(_ errorNumber: Int32) -> Bool {
+        switch errorNumber {
+        case ECONNREFUSED, ECONNRESET, ECONNABORTED, ETIMEDOUT, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, EPIPE:
+            true
+        default: isLoss(errorNumber)
+        }
+    }
+
     /// What a server says, or libnbd for it, when it is going away.
     static func isLoss(_ errorNumber: Int32) -> Bool {
         errorNumber == ENOTCONN || errorNumber == ESHUTDOWN

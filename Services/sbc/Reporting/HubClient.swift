@@ -9,15 +9,23 @@ struct HubClient: ~Copyable {
 
     private var http: HTTPClient
     private let access: HubAccess
+    private let isStopped: @Sendable () -> Bool
     private var token: String?
 
+    /// - Parameters:
+    ///   - access: where the hub is.
+    ///   - isStopped: whether a request in flight is to be given up; asked every 50 ms.
     /// - Throws: `CurlError` where libcurl cannot be set up.
-    init(_ access: HubAccess) throws(CurlError) {
+    init(
+        _ access: HubAccess,
+        isStopped: @escaping @Sendable () -> Bool = { false }
+    ) throws(CurlError) {
         http = try HTTPClient(
             userAgent: "sendense-backup-client/\(SendenseBackupClient.version)",
             authorityFile: access.caFile
         )
         self.access = access
+        self.isStopped = isStopped
         readToken()
     }
 
@@ -79,7 +87,8 @@ struct HubClient: ~Copyable {
             headers: headers,
             body: writer.body(of: outgoing.content, attempt: attempt).bytes,
             timeoutMilliseconds: timeoutMilliseconds,
-            connectTimeoutMilliseconds: min(Self.connectTimeoutMilliseconds, timeoutMilliseconds)
+            connectTimeoutMilliseconds: min(Self.connectTimeoutMilliseconds, timeoutMilliseconds),
+            isStopped: isStopped
         )
         // A token that is renewed while a backup runs is in its file by the next try.
         if response.status == 401 { readToken() }

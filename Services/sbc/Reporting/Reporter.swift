@@ -97,7 +97,7 @@ final class Reporter: Sendable {
         let spool = settings.stateDirectory.map { Spool(stateDirectory: $0) }
         var keeper = SpoolKeeper(spool, writer: writer, logger: logger)
         do throws(CurlError) {
-            var client = try HubClient(settings.hub)
+            var client = try HubClient(settings.hub) { [self] in MonotonicClock.nowMilliseconds >= deadline }
             var predecessors = backlog(before: writer.identity)
             loop(&client, &desk, &keeper, &predecessors)
             predecessors?.close()

@@ -25,6 +25,22 @@ enum Output {
 
     /// A line for people on standard error.
     static func complain(_ text: String) {
-        write("sendense-backup-client: \(text)\n", to: STDERR_FILENO)
+        write("sendense-backup-client: \(escaped(text))\n", to: STDERR_FILENO)
+    }
+
+    /// A text without control characters, which could move a terminal's cursor or worse: a hook's output and a
+    /// server's words may have any. They are written like `\u{1B}`.
+    static func escaped(_ text: String) -> String {
+        var clean = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar.properties.generalCategory == .control {
+                clean.append(
+                    contentsOf: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}".unicodeScalars
+                )
+            } else {
+                clean.append(scalar)
+            }
+        }
+        return String(clean)
     }
 }

@@ -15,8 +15,8 @@ struct ProgressScreen {
         var isActive: Bool
     }
 
-    /// A narrower terminal is written to as if it were this wide.
-    static let columnCountMin = 20
+    /// A narrower terminal is written to as if it were this wide; less has no room for a percentage.
+    static let columnCountMin = 5
     static let barColumnCountMax = 40
 
     /// The lines, none longer than the terminal is wide.
@@ -38,7 +38,9 @@ struct ProgressScreen {
         }
         let nameColumns = disks.map(\.name.count).max() ?? 0
         var lines = shown.map { line(disks[$0], nameColumns: nameColumns, columns) }
-        if shown.count < disks.count { lines.append("… and \(disks.count - shown.count) more") }
+        if shown.count < disks.count {
+            lines.append(String("… and \(disks.count - shown.count) more".prefix(columns - 1)))
+        }
         return lines + [line(all, nameColumns: nameColumns, columns)]
     }
 
@@ -54,6 +56,7 @@ struct ProgressScreen {
             padded(Units.size(row.dealt), 10) + " of " + padded(row.total.map { Units.size($0) } ?? "?", 10)
         let speed = padded(row.speed.map { "\(Units.size($0))/s" } ?? "-", 12)
         let eta = "ETA " + padded(row.etaSeconds.map { Units.clock(seconds: $0) } ?? "-", 7, isRight: false)
+        guard name.count + percent.count < columns else { return shortLine(row, columns) }
         // What matters least goes first where there is no room.
         let parts = [percent, sizes, speed, eta, padded(row.state, "transferring".count, isRight: false)]
         let droppable = [[], [1], [1, 4], [1, 2, 4], [1, 2, 3, 4]]
@@ -67,6 +70,12 @@ struct ProgressScreen {
             }
         }
         return ""
+    }
+
+    /// A percentage alone, as well as it fits.
+    private static func shortLine(_ row: Row, _ columns: Int) -> String {
+        let percent = "\(Units.oneDecimal((row.percent * 10).rounded(.down) / 10)) %"
+        return percent.count < columns ? percent : "\(Int(row.percent))%"
     }
 
     private static func bar(_ percent: Double, _ columns: Int) -> String {

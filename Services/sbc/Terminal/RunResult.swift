@@ -4,6 +4,8 @@ struct RunResult: Sendable {
     /// nil where nothing was reported.
     var reports: ReportSummary?
     var progress: JobProgress
+    /// Each disk's target, by index.
+    var targets: [String] = []
     /// From the beginning to the copy's end.
     var milliseconds: Int64
     /// Of these, without opening the disks and waiting for the hub's first word.
@@ -44,11 +46,23 @@ struct RunResult: Sendable {
     /// The peak is measured from second to second, which may miss a burst at the beginning: never below the mean.
     private var shownPeakRate: Int64? { peakRate.map { max($0, meanRate) } }
 
+    /// The targets that were changed and are no copies, with their disks' indices.
+    private var incompleteTargets: [(index: Int, name: String)] {
+        zip(progress.disks, targets).enumerated().compactMap { index, pair in
+            pair.0.isIncomplete ? (index, pair.1) : nil
+        }
+    }
+
     /// The lines for people.
     var text: String {
         var lines = ["Backup \(outcome): \(jobID)"]
         let disks = progress.disks.count { $0.state == .completed }
         lines.append("  disks          \(disks) of \(progress.disks.count) complete")
+        for target in incompleteTargets {
+            lines.append(
+                "  incomplete     disk \(target.index): \(target.name) was written in part; do not use it"
+            )
+        }
         lines.append("  read, written  \(Units.size(progress.moved))")
         lines.append("  holes skipped  \(Units.size(holeBytes))")
         lines.append("  duration       \(Units.oneDecimal(Double(milliseconds) / 1000)) s")
@@ -71,6 +85,10 @@ struct RunResult: Sendable {
             ("mean_bps", .integer(meanRate)),
             ("peak_bps", JSON(shownPeakRate)),
         ]
+        let incomplete = incompleteTargets.map { target in
+            JSON.object([("disk_index", .integer(Int64(target.index))), ("target", .string(target.name))])
+        }
+        members.append(("incomplete_targets", .array(incomplete)))
         if let explanation { members.append(("error", .string(explanation))) }
         if let reports {
             members.append(("attempt", .integer(reports.attempt)))

@@ -78,6 +78,11 @@ final class NBDEnd: Sendable {
         first.withLock { $0.take() }
     }
 
+    /// Takes the first connection back from who has looked at the export over it, for the copy to use.
+    func giveBack(_ connection: NBDConnection) {
+        first.withLock { $0 = connection }
+    }
+
     /// Opens another connection to the same export.
     ///
     /// - Throws: `NBDError`, also where the export is no longer what it was.

@@ -26,6 +26,23 @@ enum EndIdentity: Hashable, Sendable {
     }
 }
 
+extension EndIdentity {
+    /// A text that stands for an export, whatever its URI's spelling, also while its server is away.
+    static func canonicalName(uri: String) -> String {
+        guard case .export(let server, let name) = EndIdentity(uri: uri) else { return uri }
+        if case .tcp(let host, let port) = server { return "\(host):\(port)/\(name)" }
+        let socket = URLComponents(string: uri)?.queryItems?.first { $0.name == "socket" }?.value
+        // Not the socket's inode: a server that starts again makes another.
+        return "\(socket.map(Self.realPath) ?? uri)/\(name)"
+    }
+
+    private static func realPath(_ path: String) -> String {
+        guard let real = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
+}
+
 /// Which server an export is of.
 enum NBDServerIdentity: Hashable, Sendable {
     case socket(FileIdentity)

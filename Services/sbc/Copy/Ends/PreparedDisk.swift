@@ -13,6 +13,8 @@ struct PreparedDisk: Sendable {
     let isTargetNew: Bool
     /// What to copy, in rising order, without overlap. nil: all of it.
     var changes: [Range<Int64>]?
+    /// Keeps other runs out of an export that is written to.
+    var targetLock: Descriptor?
 
     /// Bytes of the disk: the source's size when it was opened.
     var size: Int64 { source.size }
@@ -34,7 +36,10 @@ struct PreparedDisk: Sendable {
         isDirect: Bool = false,
         isStopped: () -> Bool = { false }
     ) throws(CopyError) -> PreparedDisk {
-        var sourceEnd = try openSource(source, diskIndex: index, isStopped: isStopped)
+        // The bitmap is asked for on the source's one connection: a server may take no second.
+        var contexts = [NBDContext.allocation]
+        if case .bitmap(let name) = changes { contexts.append(NBDContext.dirtyBitmap(name)) }
+        var sourceEnd = try openSource(source, contexts: contexts, diskIndex: index, isStopped: isStopped)
         // Before the target is made.
         if isDirect { sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index) }
         let (openedTarget, isNew) = try openTarget(
@@ -76,7 +81,11 @@ struct PreparedDisk: Sendable {
                 )
             }
             do throws(NBDError) {
-                list = try BitmapReader.read(name, uri: end.uri, isStopped: isStopped)
+                guard let connection = end.takeFirst() else {
+                    throw NBDError(operation: "read the dirty bitmap", code: 0, message: "it is in use")
+                }
+                list = try BitmapReader.read(name, over: connection, isStopped: isStopped)
+                end.giveBack(connection)
             } catch {
                 throw CopyError(
                     diskIndex: disk.index,
@@ -93,12 +102,21 @@ struct PreparedDisk: Sendable {
 
     private static func openSource(
         _ source: Endpoint,
+        contexts: [String],
         diskIndex: Int,
         isStopped: () -> Bool
     ) throws(CopyError) -> DiskEnd {
         switch source {
         case .uri(let uri):
-            return .nbd(try openExport(uri, role: "source", diskIndex: diskIndex, isStopped: isStopped))
+            return .nbd(
+                try openExport(
+                    uri,
+                    role: "source",
+                    contexts: contexts,
+                    diskIndex: diskIndex,
+                    isStopped: isStopped
+                )
+            )
         case .path(let path):
             // Opening a FIFO would wait for its other end, for ever; files and devices do not know O_NONBLOCK.
             let number = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -141,18 +159,27 @@ struct PreparedDisk: Sendable {
     private static func openExport(
         _ uri: String,
         role: String,
+        contexts: [String] = [NBDContext.allocation],
         diskIndex: Int,
         isStopped: () -> Bool
     ) throws(CopyError) -> NBDEnd {
         do throws(NBDError) {
             let connection = try NBDConnection(
                 uri: uri,
+                contexts: contexts,
                 timeoutMilliseconds: connectMillisecondsMax,
                 isStopped: isStopped
             )
             return NBDEnd(uri: uri, connection: connection)
         } catch {
-            throw CopyError(diskIndex: diskIndex, reason: "cannot open the \(role) \(uri): \(error)")
+            // Where a unix socket is not there, nobody listens yet; of an export, ENOENT says that its name is wrong.
+            var isAway = RetryRule.isAway(error.code)
+            if error.code == ENOENT, case .export(.other, _) = EndIdentity(uri: uri) { isAway = true }
+            throw CopyError(
+                diskIndex: diskIndex,
+                reason: "cannot open the \(role) \(uri): \(error)",
+                isServerAway: isAway
+            )
         }
     }
 
@@ -190,6 +217,29 @@ struct PreparedDisk: Sendable {
         return (Descriptor(existing), false)
     }
 
+    /// Locks the target if it is an export.
+    ///
+    /// - Parameters:
+    ///   - directory: the state folder.
+    ///   - jobID: the job that writes.
+    /// - Returns: why it may not be written: another run does. nil if it is ours.
+    /// - Throws: `StateError` where no lock can be kept.
+    mutating func lockTarget(directory: String, jobID: String) throws(StateError) -> CopyError? {
+        guard case .nbd(let end) = target else { return nil }
+        switch try TargetLock.take(uri: end.uri, directory: directory, jobID: jobID) {
+        case .taken(let lock):
+            targetLock = lock
+            return nil
+        case .held(let holder):
+            return CopyError(
+                diskIndex: index,
+                reason:
+                    "the target \(end.uri) is being written by \(holder); give another target, or wait for "
+                    + "that run to end"
+            )
+        }
+    }
+
     /// Refuses disks of which one's target is also a source, or the target of another, in this run or in another
     /// one: two copies into one target would both end well, and leave neither's content.
     static func check(_ disks: [PreparedDisk]) throws(CopyError) {
@@ -217,8 +267,8 @@ struct PreparedDisk: Sendable {
                 throw CopyError(
                     diskIndex: disk.index,
                     reason:
-                        "the target \(file.path) is being written by another run; give another target, "
-                        + "or wait for that run to end"
+                        "the target \(file.path) is being written by \(TargetLock.holder(of: file)); "
+                        + "give another target, or wait for that run to end"
                 )
             }
         }

@@ -76,8 +76,7 @@ extension CopyLane {
         }
     }
 
-    /// Connects until it works, or the time for it is over. The time runs from the first loss after something had
-    /// gone well, so that a server that comes back only to fail again is not waited for without end.
+    /// Connects again, in a time that runs from the first loss after something had gone well.
     ///
     /// - Returns: nil if the copy was stopped meanwhile.
     private func connectAgain(
@@ -85,16 +84,38 @@ extension CopyLane {
         role: String,
         operations: [Operation]
     ) throws(CopyError) -> NBDConnection? {
-        let rule = job.settings.retry
         let isSource = role == "source"
         let start =
             (isSource ? sourceLostAtMilliseconds : targetLostAtMilliseconds)
             ?? MonotonicClock.nowMilliseconds
         if isSource { sourceLostAtMilliseconds = start } else { targetLostAtMilliseconds = start }
         let offset = slots.filter { $0.isAt(operations) }.map(\.piece.offset).min()
-        job.onNotice("the \(role) \(end.uri) went away; connecting again")
+        return try job.connectAgain(to: end, role: role, lostAtMilliseconds: start, offset: offset)
+    }
+}
+
+extension DiskCopy {
+    /// Connects until it works, or the time for it is over. The time runs from the loss, which who asks takes from
+    /// the first after something had gone well: a server that comes back only to fail again is not waited for
+    /// without end.
+    ///
+    /// - Parameters:
+    ///   - end: the export.
+    ///   - role: source or target.
+    ///   - start: when it was lost, by the monotonic clock's milliseconds.
+    ///   - offset: where it was at. nil: nowhere.
+    /// - Returns: nil if the copy was stopped meanwhile.
+    /// - Throws: `CopyError` with the offset and what the last try met.
+    func connectAgain(
+        to end: NBDEnd,
+        role: String,
+        lostAtMilliseconds start: Int64,
+        offset: Int64?
+    ) throws(CopyError) -> NBDConnection? {
+        let rule = settings.retry
+        onNotice("the \(role) \(end.uri) went away; connecting again")
         var failureCount = 0
-        while !job.isStopped {
+        while !isStopped {
             let left = rule.reconnectMillisecondsMax - (MonotonicClock.nowMilliseconds - start)
             do throws(NBDError) {
                 guard left > 0 else {
@@ -104,19 +125,19 @@ extension CopyLane {
                         message: "its connection broke, or its requests got no answer"
                     )
                 }
-                return try end.connect(timeoutMilliseconds: Int(max(1, min(5000, left)))) { job.isStopped }
+                return try end.connect(timeoutMilliseconds: Int(max(1, min(5000, left)))) { isStopped }
             } catch {
                 failureCount += 1
                 let wait = rule.waitMilliseconds(afterFailures: failureCount)
                 guard left > wait else {
                     let place = offset.map { " at offset \($0)" } ?? ""
-                    throw job.fault(
+                    throw fault(
                         "the \(role) \(end.uri) went away\(place) and did not come back within "
                             + "\(rule.reconnectMillisecondsMax) ms: \(error)",
                         error.code == 0 ? nil : error.code
                     )
                 }
-                _ = job.cancellation.sleep(milliseconds: Int(wait))
+                _ = cancellation.sleep(milliseconds: Int(wait))
             }
         }
         return nil

@@ -36,10 +36,8 @@ enum StateFiles {
     @discardableResult
     static func replace(_ path: String, with bytes: [UInt8]) throws(StateError) -> Descriptor {
         let temporary = path + ".new"
-        let number = unsafe open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw fault("create", temporary) }
-        let descriptor = Descriptor(number)
-        guard flock(number, LOCK_EX | LOCK_NB) == 0 else { throw fault("lock", temporary) }
+        let descriptor = try openEmpty(temporary)
+        let number = descriptor.number
         var offset = 0
         while offset < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { memory in
@@ -53,6 +51,24 @@ enum StateFiles {
         guard unsafe rename(temporary, path) == 0 else { throw fault("rename to", path) }
         try syncDirectory(of: path)
         return descriptor
+    }
+
+    /// Makes a file, or empties what a crash left: only once it is locked, since another process may be writing it.
+    private static func openEmpty(_ path: String) throws(StateError) -> Descriptor {
+        while true {
+            let number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard number >= 0 else { throw fault("create", path) }
+            let descriptor = Descriptor(number)
+            guard flock(number, LOCK_EX | LOCK_NB) == 0 else { throw fault("lock", path) }
+            var opened = stat()
+            var named = stat()
+            guard unsafe fstat(number, &opened) == 0 else { throw fault("look at", path) }
+            // Between open and lock it may have been given its lasting name: then it is whole, and not ours to cut.
+            guard unsafe stat(path, &named) == 0, opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+            else { continue }
+            guard ftruncate(number, 0) == 0 else { throw fault("write", path) }
+            return descriptor
+        }
     }
 
     /// Removes a file, for good also after a crash. One that is not there is no error.
