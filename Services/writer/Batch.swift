@@ -47,6 +47,7 @@ struct Batch {
         var ages: [JobID: Int64] = [:]
         var events: [JobID: [StatusChange]] = [:]
         var registrations: [JobID: Registration] = [:]
+        var transitions: [JobID: TransitionAges] = [:]
         var answers: [Answer] = []
         answers.reserveCapacity(items.count)
         var ignored = 0
@@ -63,12 +64,18 @@ struct Batch {
                 answers.append(Answer(.rejected, detail: "\(word.sentence(id)) Nothing was stored."))
                 continue
             }
+            let before = jobs[id]
             let effect = Job.apply(item.message, to: &jobs[id])
+            let sinceReceived = max(0, nowMilliseconds - item.receivedMilliseconds)
+            transitions[id, default: TransitionAges()].note(
+                before,
+                jobs[id],
+                ageMilliseconds: item.message.ageMilliseconds(sinceReceived: sinceReceived)
+            )
             answers.append(effect.answer)
             ignored += effect.ignoredDiskCount
             if effect.isContact {
-                let age = max(0, nowMilliseconds - item.receivedMilliseconds)
-                ages[id] = min(ages[id] ?? age, age)
+                ages[id] = min(ages[id] ?? sinceReceived, sinceReceived)
                 if effect.answer.verdict != .superseded { heard.insert(id) }
             }
             if !effect.changes.isEmpty { events[id, default: []] += effect.changes }
@@ -86,7 +93,8 @@ struct Batch {
                 after: after,
                 contactAgeMilliseconds: ages[id],
                 events: events[id] ?? [],
-                registration: registrations[id]
+                registration: registrations[id],
+                transitions: transitions[id] ?? TransitionAges()
             )
             if shedsContacts, change.isContactOnly, !heard.contains(id) {
                 shed += 1

@@ -36,6 +36,8 @@ public struct Report: Equatable, Sendable {
     public var attempt: Int64?
     /// Grows with each message of an attempt, 1 and up. nil from old clients.
     public var seq: Int64?
+    /// Milliseconds from what it tells of to its sending, as its client has measured them; 0 from those that do not.
+    public var ageMilliseconds: Int64
 
     /// Creates a report from its parts.
     public init(
@@ -51,7 +53,8 @@ public struct Report: Equatable, Sendable {
         error: String? = nil,
         timestampMilliseconds: Int64? = nil,
         attempt: Int64? = nil,
-        seq: Int64? = nil
+        seq: Int64? = nil,
+        ageMilliseconds: Int64 = 0
     ) {
         self.jobID = jobID
         self.status = status
@@ -66,6 +69,7 @@ public struct Report: Equatable, Sendable {
         self.timestampMilliseconds = timestampMilliseconds
         self.attempt = attempt
         self.seq = seq
+        self.ageMilliseconds = ageMilliseconds
     }
 }
 
@@ -104,14 +108,24 @@ public struct DiskCompletion: Equatable, Sendable {
     public var bytes: Int64
     /// Which run of the job this belongs to. nil from old clients.
     public var attempt: Int64?
+    /// Milliseconds from the disk's end to the sending, as of `Report`.
+    public var ageMilliseconds: Int64
 
     /// Creates a completion from its parts.
-    public init(jobID: JobID, diskIndex: Int32, changeID: String, bytes: Int64, attempt: Int64? = nil) {
+    public init(
+        jobID: JobID,
+        diskIndex: Int32,
+        changeID: String,
+        bytes: Int64,
+        attempt: Int64? = nil,
+        ageMilliseconds: Int64 = 0
+    ) {
         self.jobID = jobID
         self.diskIndex = diskIndex
         self.changeID = changeID
         self.bytes = bytes
         self.attempt = attempt
+        self.ageMilliseconds = ageMilliseconds
     }
 }
 
@@ -159,6 +173,8 @@ public struct Registration: Equatable, Sendable {
     public var attempt: Int64?
     /// What an adopted table of jobs may demand beside what we use, by column.
     public var columns: [String: ColumnValue]
+    /// Milliseconds from the beginning of the backup to the sending, as of `Report`.
+    public var ageMilliseconds: Int64
 
     /// Creates a registration from its parts.
     public init(
@@ -169,7 +185,8 @@ public struct Registration: Equatable, Sendable {
         disks: [RegisteredDisk],
         announcesTelemetry: Bool = false,
         attempt: Int64? = nil,
-        columns: [String: ColumnValue] = [:]
+        columns: [String: ColumnValue] = [:],
+        ageMilliseconds: Int64 = 0
     ) {
         self.jobID = jobID
         self.vmName = vmName
@@ -179,6 +196,7 @@ public struct Registration: Equatable, Sendable {
         self.announcesTelemetry = announcesTelemetry
         self.attempt = attempt
         self.columns = columns
+        self.ageMilliseconds = ageMilliseconds
     }
 }
 
@@ -228,6 +246,21 @@ public indirect enum JobMessage: Equatable, Sendable {
         case .completion(let completion): completion.attempt == nil
         case .registration, .cancel: false
         }
+    }
+
+    /// How long ago it was that what it tells of happened.
+    ///
+    /// - Parameter sinceReceived: milliseconds since the door has it.
+    /// - Returns: milliseconds, those that its client had measured when it sent it among them.
+    public func ageMilliseconds(sinceReceived: Int64) -> Int64 {
+        let told: Int64 =
+            switch self {
+            case .report(let report): report.ageMilliseconds
+            case .completion(let completion): completion.ageMilliseconds
+            case .registration(let registration): registration.ageMilliseconds
+            case .cancel: 0
+            }
+        return addingSaturated(sinceReceived, told)
     }
 
     /// The job it speaks of.

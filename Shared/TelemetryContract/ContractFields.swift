@@ -9,6 +9,7 @@ protocol ContractField: RawRepresentable<String>, CaseIterable, Sendable, Equata
 private let countText = "an integer from 0 to 9223372036854775807"
 private let indexText = "an integer from 0 to \(FieldReader.diskIndexMax)"
 private let attemptText = "an integer from 1 to \(Int32.max)"
+private let ageText = "milliseconds, 0 or more, or null"
 
 /// The words that a type's cases stand for, listed.
 private func words<Word: RawRepresentable<String> & CaseIterable>(_: Word.Type) -> String {
@@ -27,6 +28,7 @@ enum ReportField: String, ContractField {
     case eta = "eta_seconds"
     case percent = "progress_percent"
     case disks, timestamp, attempt, seq, error
+    case age = "age_ms"
 
     static let required: [ReportField] = [.jobID, .jobType, .status, .phase, .bytes, .total]
 
@@ -46,6 +48,7 @@ enum ReportField: String, ContractField {
         case .error: "a string, an object with a message, or null"
         case .attempt: attemptText
         case .seq: "an integer from 1 to 9223372036854775807"
+        case .age: ageText
         }
     }
 }
@@ -106,6 +109,7 @@ enum CompletionField: String, ContractField {
     case diskIndex = "disk_id"
     case bytes = "bytes_transferred"
     case attempt
+    case age = "age_ms"
 
     static let required: [CompletionField] = [.changeID]
 
@@ -115,6 +119,7 @@ enum CompletionField: String, ContractField {
         case .diskIndex: indexText
         case .bytes: countText
         case .attempt: attemptText
+        case .age: ageText
         }
     }
 }
@@ -137,6 +142,7 @@ enum RegistrationField: String, ContractField {
     case backupType = "backup_type"
     case repositoryID = "repository_id"
     case disks, telemetry, attempt
+    case age = "age_ms"
 
     static let required: [RegistrationField] = [.jobID, .vmName, .backupType, .disks]
 
@@ -150,6 +156,7 @@ enum RegistrationField: String, ContractField {
         case .disks: "an array of 1 to \(Registration.diskCountMax) disks"
         case .telemetry: "true or false"
         case .attempt: attemptText
+        case .age: ageText
         }
     }
 }

@@ -17,6 +17,7 @@ extension TelemetryDecoder {
         var disks: [RegisteredDisk] = []
         var announcesTelemetry = false
         var attempt: Int64?
+        var age: Int64?
         var columns: [String: ColumnValue] = [:]
         while let member = try fields.reader.nextMember(&object, of: registrationNames) {
             guard case .known(let field) = member else {
@@ -42,6 +43,8 @@ extension TelemetryDecoder {
                 announcesTelemetry = try fields.flag(field)
             case .attempt:
                 attempt = try fields.integer(field, in: attempts, nullable: true)
+            case .age:
+                age = try fields.roundedDown(field, cap: ageMaxMilliseconds)
             }
         }
         fields.refuseMissing(RegistrationField.required, of: registrationNames, in: object)
@@ -54,7 +57,8 @@ extension TelemetryDecoder {
             disks: disks.sorted { $0.index < $1.index },
             announcesTelemetry: announcesTelemetry,
             attempt: attempt,
-            columns: columns
+            columns: columns,
+            ageMilliseconds: age ?? 0
         )
     }
 

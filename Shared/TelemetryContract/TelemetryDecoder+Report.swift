@@ -49,6 +49,8 @@ extension TelemetryDecoder {
                 report.attempt = try fields.integer(field, in: attempts, nullable: true)
             case .seq:
                 report.seq = try fields.integer(field, in: 1...Int64.max, nullable: true)
+            case .age:
+                report.ageMilliseconds = try fields.roundedDown(field, cap: ageMaxMilliseconds) ?? 0
             }
         }
         fields.refuseMissing(ReportField.required, of: reportNames, in: object)

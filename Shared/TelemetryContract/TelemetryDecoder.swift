@@ -4,6 +4,9 @@ public import JobModel
 public enum TelemetryDecoder {
     static let diskIndexes = 0...FieldReader.diskIndexMax
     static let attempts = 1...Int64(Int32.max)
+    /// The highest age that counts, in milliseconds: thirty days. More is taken for so much, since a refusal would cost
+    /// the report.
+    static let ageMaxMilliseconds: Int64 = 30 * 24 * 3_600_000
 
     /// Decodes a telemetry message.
     ///
@@ -101,6 +104,8 @@ extension TelemetryDecoder {
                 completion.bytes = try fields.integer(field, nullable: true) ?? 0
             case .attempt:
                 completion.attempt = try fields.integer(field, in: attempts, nullable: true)
+            case .age:
+                completion.ageMilliseconds = try fields.roundedDown(field, cap: ageMaxMilliseconds) ?? 0
             }
         }
         fields.refuseMissing(CompletionField.required, of: completionNames, in: object)

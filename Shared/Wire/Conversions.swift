@@ -32,6 +32,7 @@ extension WireReport {
         if let value = report.timestampMilliseconds { timestampMs = value }
         if let value = report.attempt { attempt = value }
         if let value = report.seq { seq = value }
+        ageMs = UInt64(clamping: report.ageMilliseconds)
     }
 }
 
@@ -53,6 +54,7 @@ extension WireCompletion {
         changeID = completion.changeID
         bytes = completion.bytes
         if let value = completion.attempt { attempt = value }
+        ageMs = UInt64(clamping: completion.ageMilliseconds)
     }
 }
 
@@ -80,6 +82,7 @@ extension WireRegistration {
         }
         announcesTelemetry = registration.announcesTelemetry
         if let value = registration.attempt { attempt = value }
+        ageMs = UInt64(clamping: registration.ageMilliseconds)
         columns = WireColumn.all(registration.columns)
     }
 }
@@ -125,7 +128,8 @@ extension JobMessage {
                     diskIndex: wire.diskIndex,
                     changeID: wire.changeID,
                     bytes: wire.bytes,
-                    attempt: wire.hasAttempt ? wire.attempt : nil
+                    attempt: wire.hasAttempt ? wire.attempt : nil,
+                    ageMilliseconds: Int64(clamping: wire.ageMs)
                 )
             )
         case .registration(let wire):
@@ -169,7 +173,8 @@ extension Report {
             error: wire.hasError ? wire.error : nil,
             timestampMilliseconds: wire.hasTimestampMs ? wire.timestampMs : nil,
             attempt: wire.hasAttempt ? wire.attempt : nil,
-            seq: wire.hasSeq ? wire.seq : nil
+            seq: wire.hasSeq ? wire.seq : nil,
+            ageMilliseconds: Int64(clamping: wire.ageMs)
         )
     }
 }
@@ -191,7 +196,8 @@ extension Registration {
             },
             announcesTelemetry: wire.announcesTelemetry,
             attempt: wire.hasAttempt ? wire.attempt : nil,
-            columns: [String: ColumnValue](wire.columns)
+            columns: [String: ColumnValue](wire.columns),
+            ageMilliseconds: Int64(clamping: wire.ageMs)
         )
     }
 }

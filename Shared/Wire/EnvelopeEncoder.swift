@@ -59,6 +59,7 @@ struct EnvelopeEncoder {
         if let value = report.timestampMilliseconds { writer.field(11, zigzag: value) }
         if let value = report.attempt { writer.field(12, UInt64(bitPattern: value)) }
         if let value = report.seq { writer.field(13, UInt64(bitPattern: value)) }
+        writer.field(14, nonZero: UInt64(bitPattern: report.ageMilliseconds))
     }
 
     private static func write(_ disk: DiskReport, _ writer: inout ProtobufWriter) {

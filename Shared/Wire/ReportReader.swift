@@ -72,6 +72,7 @@ struct ReportReader {
         var timestamp: Int64?
         var attempt: Int64?
         var seq: Int64?
+        var age: Int64 = 0
         while reader.place < end {
             let tag = reader.varint()
             switch tag {
@@ -99,6 +100,7 @@ struct ReportReader {
                 case ProtobufReader.number(11): timestamp = Int64(bitPattern: value >> 1) ^ -Int64(value & 1)
                 case ProtobufReader.number(12): attempt = Int64(bitPattern: value)
                 case ProtobufReader.number(13): seq = Int64(bitPattern: value)
+                case ProtobufReader.number(14): age = Int64(clamping: value)
                 default: return nil
                 }
             }
@@ -117,7 +119,8 @@ struct ReportReader {
             error: error,
             timestampMilliseconds: timestamp,
             attempt: attempt,
-            seq: seq
+            seq: seq,
+            ageMilliseconds: age
         )
     }
 

@@ -530,6 +530,10 @@ nonisolated struct WireReport: Sendable {
   /// Clears the value of `seq`. Subsequent reads from it will return its default value.
   mutating func clearSeq() {self._seq = nil}
 
+  /// Milliseconds from what it tells of to its sending; the envelope's age comes on top. Here and below, a writer that
+  /// does not know it stamps the times of arrival.
+  var ageMs: UInt64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -592,6 +596,8 @@ nonisolated struct WireCompletion: Sendable {
   var hasAttempt: Bool {self._attempt != nil}
   /// Clears the value of `attempt`. Subsequent reads from it will return its default value.
   mutating func clearAttempt() {self._attempt = nil}
+
+  var ageMs: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -658,6 +664,8 @@ nonisolated struct WireRegistration: Sendable {
 
   /// A writer that does not know them refuses what needs them, and stores the rest: no new version.
   var columns: [WireColumn] = []
+
+  var ageMs: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1013,7 +1021,7 @@ nonisolated extension WireEnvelope: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Report"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{1}status\0\u{1}phase\0\u{1}bytes\0\u{1}total\0\u{1}speed\0\u{3}eta_seconds\0\u{3}percent_hundredths\0\u{1}disks\0\u{1}error\0\u{3}timestamp_ms\0\u{1}attempt\0\u{1}seq\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{1}status\0\u{1}phase\0\u{1}bytes\0\u{1}total\0\u{1}speed\0\u{3}eta_seconds\0\u{3}percent_hundredths\0\u{1}disks\0\u{1}error\0\u{3}timestamp_ms\0\u{1}attempt\0\u{1}seq\0\u{3}age_ms\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1034,6 +1042,7 @@ nonisolated extension WireReport: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 11: try { try decoder.decodeSingularSInt64Field(value: &self._timestampMs) }()
       case 12: try { try decoder.decodeSingularInt64Field(value: &self._attempt) }()
       case 13: try { try decoder.decodeSingularInt64Field(value: &self._seq) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.ageMs) }()
       default: break
       }
     }
@@ -1083,6 +1092,9 @@ nonisolated extension WireReport: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     try { if let v = self._seq {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 13)
     } }()
+    if self.ageMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ageMs, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1100,6 +1112,7 @@ nonisolated extension WireReport: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs._timestampMs != rhs._timestampMs {return false}
     if lhs._attempt != rhs._attempt {return false}
     if lhs._seq != rhs._seq {return false}
+    if lhs.ageMs != rhs.ageMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1156,7 +1169,7 @@ nonisolated extension WireDiskReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireCompletion: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Completion"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{3}disk_index\0\u{3}change_id\0\u{1}bytes\0\u{1}attempt\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{3}disk_index\0\u{3}change_id\0\u{1}bytes\0\u{1}attempt\0\u{3}age_ms\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1169,6 +1182,7 @@ nonisolated extension WireCompletion: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 3: try { try decoder.decodeSingularStringField(value: &self.changeID) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.bytes) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self._attempt) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.ageMs) }()
       default: break
       }
     }
@@ -1194,6 +1208,9 @@ nonisolated extension WireCompletion: SwiftProtobuf.Message, SwiftProtobuf._Mess
     try { if let v = self._attempt {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
     } }()
+    if self.ageMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ageMs, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1203,6 +1220,7 @@ nonisolated extension WireCompletion: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.changeID != rhs.changeID {return false}
     if lhs.bytes != rhs.bytes {return false}
     if lhs._attempt != rhs._attempt {return false}
+    if lhs.ageMs != rhs.ageMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1249,7 +1267,7 @@ nonisolated extension WireCancel: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WireRegistration: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Registration"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{3}vm_name\0\u{3}backup_type\0\u{3}repository_id\0\u{1}disks\0\u{3}announces_telemetry\0\u{1}attempt\0\u{1}columns\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0\u{3}vm_name\0\u{3}backup_type\0\u{3}repository_id\0\u{1}disks\0\u{3}announces_telemetry\0\u{1}attempt\0\u{1}columns\0\u{3}age_ms\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1265,6 +1283,7 @@ nonisolated extension WireRegistration: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 6: try { try decoder.decodeSingularBoolField(value: &self.announcesTelemetry) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self._attempt) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.columns) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.ageMs) }()
       default: break
       }
     }
@@ -1299,6 +1318,9 @@ nonisolated extension WireRegistration: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.columns.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.columns, fieldNumber: 8)
     }
+    if self.ageMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ageMs, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1311,6 +1333,7 @@ nonisolated extension WireRegistration: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.announcesTelemetry != rhs.announcesTelemetry {return false}
     if lhs._attempt != rhs._attempt {return false}
     if lhs.columns != rhs.columns {return false}
+    if lhs.ageMs != rhs.ageMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

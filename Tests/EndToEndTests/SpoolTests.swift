@@ -15,7 +15,11 @@ extension EndToEndTests.OutageTests {
             disks: [Backup.Disk(dataKiB: 300, sizeKiB: 1024), Backup.Disk(dataKiB: 64, sizeKiB: 256)]
         )
         let away = try HTTPConnection.freePort()
-        let output = try backup.start(hubPort: away, arguments: ["--drain-timeout", "1"]).wait(seconds: 60)
+        let begun = Date()
+        // 364 KiB of data at this rate take some five seconds.
+        let slowly = ["--drain-timeout", "1", "--rate-limit", "64K"]
+        let output = try backup.start(hubPort: away, arguments: slowly).wait(seconds: 60)
+        let duration = Date().timeIntervalSince(begun)
         #expect(output.status == 0, "\(output)")
         #expect(output.errorText.contains("sendense-backup-client flush"), "\(output)")
         #expect(try backup.targetsAreIdentical())
@@ -31,6 +35,16 @@ extension EndToEndTests.OutageTests {
         #expect(row.status == "completed" && row.attempt == 1 && row.error == nil)
         #expect(row.bytes == backup.size && row.disks.map(\.bytes) == backup.sizes)
         #expect(row.disks.allSatisfy { $0.status == "completed" && $0.changeID?.isEmpty == false })
+        // The row tells when the backup was, not when the hub heard of it.
+        let times = try connection.query(
+            """
+            SELECT UNIX_TIMESTAMP(started_at), UNIX_TIMESTAMP(completed_at) FROM backup_jobs
+            WHERE id = 'backup-spooled1-1'
+            """
+        )[0]
+        let (started, completed) = (Double(try times.int(0)), Double(try times.int(1)))
+        #expect(abs(started - begun.timeIntervalSince1970) <= 2, "\(started) \(begun)")
+        #expect(duration > 3 && completed - started >= duration - 3 && completed - started <= duration + 1)
         #expect(try backup.flush(seconds: 5).text.contains("Nothing is spooled"))
     }
 

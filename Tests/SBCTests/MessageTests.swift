@@ -30,7 +30,13 @@ struct MessageTests {
             error: nil,
             atMilliseconds: 1_760_106_225_042
         )
-        let members = try object(writer.body(of: .telemetry(update), attempt: 3))
+        let members = try object(
+            writer.body(
+                of: Outgoing(content: .telemetry(update)),
+                attempt: 3,
+                nowMilliseconds: 1_760_106_226_041
+            )
+        )
         #expect(
             Set(members.keys) == [
                 "job_id", "job_type", "status", "current_phase", "bytes_transferred", "total_bytes",
@@ -72,7 +78,9 @@ struct MessageTests {
             error: "disk 1: cannot read \"x\"\u{1}",
             atMilliseconds: 0
         )
-        let members = try object(writer.body(of: .telemetry(update), attempt: 1))
+        let members = try object(
+            writer.body(of: Outgoing(content: .telemetry(update)), attempt: 1, nowMilliseconds: -5)
+        )
         let error = try #require(members["error"] as? [String: Any])
         #expect(error["message"] as? String == "disk 1: cannot read \"x\"\u{1}")
         #expect(error["timestamp"] as? String == "1970-01-01T00:00:00.000Z")
@@ -81,7 +89,9 @@ struct MessageTests {
 
     @Test func `a registration names the disks, announces telemetry and leaves out what is not given`() throws
     {
-        var members = try object(writer.body(of: .registration, attempt: 2))
+        var members = try object(
+            writer.body(of: Outgoing(content: .registration), attempt: 2, nowMilliseconds: 5000)
+        )
         #expect(Set(members.keys) == ["job_id", "vm_name", "backup_type", "disks", "telemetry", "attempt"])
         #expect(members["vm_name"] as? String == "p\"g\n1")
         #expect(members["telemetry"] as? Bool == true)
@@ -92,17 +102,45 @@ struct MessageTests {
         #expect(disks[1]["total_bytes"] is NSNull)
         var withRepository = writer
         withRepository.identity.repositoryID = "repo-1"
-        members = try object(withRepository.body(of: .registration, attempt: 2))
+        members = try object(
+            withRepository.body(of: Outgoing(content: .registration), attempt: 2, nowMilliseconds: 5000)
+        )
         #expect(members["repository_id"] as? String == "repo-1")
         var withColumns = writer
         withColumns.identity.hubColumns = [try #require(HubColumn("vm_context_id=ctx=1"))]
-        members = try object(withColumns.body(of: .registration, attempt: 2))
+        members = try object(
+            withColumns.body(of: Outgoing(content: .registration), attempt: 2, nowMilliseconds: 5000)
+        )
         #expect(members["vm_context_id"] as? String == "ctx=1")
+    }
+
+    @Test func `what was a second ago or more says how long ago`() throws {
+        let update = TelemetryUpdate(
+            seq: 1,
+            status: .completed,
+            progress: job,
+            speed: 0,
+            etaSeconds: 0,
+            error: nil,
+            atMilliseconds: 10_000
+        )
+        let completion = Outgoing.Content.completion(diskIndex: 0, changeID: "c", bytes: 1)
+        for outgoing in [
+            Outgoing(content: .telemetry(update)), Outgoing(content: .registration, atMilliseconds: 10_000),
+            Outgoing(content: completion, atMilliseconds: 10_000),
+        ] {
+            let ages = try [9_000, 10_999, 11_000, 7_210_000].map { now in
+                try object(writer.body(of: outgoing, attempt: 1, nowMilliseconds: now))["age_ms"] as? Int
+            }
+            #expect(ages == [nil, nil, 1000, 7_200_000])
+        }
     }
 
     @Test func `a completion carries the change id, the disk, its bytes and the attempt`() throws {
         let content = Outgoing.Content.completion(diskIndex: 3, changeID: "52 66/5440", bytes: 1 << 40)
-        let members = try object(writer.body(of: content, attempt: 2))
+        let members = try object(
+            writer.body(of: Outgoing(content: content), attempt: 2, nowMilliseconds: 5000)
+        )
         #expect(Set(members.keys) == ["change_id", "disk_id", "bytes_transferred", "attempt"])
         #expect(members["change_id"] as? String == "52 66/5440")
         #expect(members["disk_id"] as? Int == 3)

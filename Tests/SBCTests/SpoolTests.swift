@@ -48,9 +48,12 @@ import Threading
             startedAtMilliseconds: startedAt,
             endedAtMilliseconds: startedAt + 4000,
             messages: [
-                Outgoing(content: .registration), update(1, .running, .snapshot, 0),
+                Outgoing(content: .registration, atMilliseconds: 5), update(1, .running, .snapshot, 0),
                 update(2, .running, .transferring, 40),
-                Outgoing(content: .completion(diskIndex: 0, changeID: "52 66/5440", bytes: 100)),
+                Outgoing(
+                    content: .completion(diskIndex: 0, changeID: "52 66/5440", bytes: 100),
+                    atMilliseconds: 7
+                ),
                 update(3, .completed, .completed, 100),
             ]
         )

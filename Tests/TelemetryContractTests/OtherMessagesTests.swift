@@ -38,6 +38,7 @@ private func registration(_ text: String) -> Outcome<Registration> {
             ("change_id", "\"" + String(repeating: "é", count: 256) + "\""), ("disk_id", "-1"),
             ("disk_id", "65536"),
             ("disk_id", #""0""#), ("bytes_transferred", "-1"), ("bytes_transferred", "0.5"), ("attempt", "0"),
+            ("age_ms", "-1"), ("age_ms", #""1""#),
         ] as [(String, String?)]
     )
     func `is refused for one wrong member`(name: String, value: String?) throws {
@@ -111,6 +112,39 @@ private func registration(_ text: String) -> Outcome<Registration> {
 
     @Test(
         arguments: [
+            (nil, 0), ("null", 0), ("0", 0), ("7200000", 7_200_000), ("1500.9", 1500),
+            ("2592000001", 2_592_000_000),
+            ("1e300", 2_592_000_000),
+        ] as [(String?, Int64)]
+    )
+    func `may say how long ago it was, of which thirty days count`(value: String?, age: Int64) throws {
+        let id = try #require(JobID("backup-a"))
+        guard case .message(let message) = registration(Body.text(Body.registration, "age_ms", value)) else {
+            Issue.record("\(value ?? "")")
+            return
+        }
+        let member = value.map { #", "age_ms": \#($0)"# } ?? ""
+        let completion = try TelemetryDecoder.completion(
+            body: Array(#"{"change_id": "c"\#(member)}"#.utf8),
+            jobID: id
+        )
+        let report = try TelemetryDecoder.report(
+            body: Array(
+                #"""
+                {"job_id": "backup-a", "job_type": "backup", "status": "completed", "current_phase": "",
+                "bytes_transferred": 0, "total_bytes": 0\#(member)}
+                """#.utf8
+            ),
+            jobType: "backup",
+            jobID: id
+        )
+        #expect(
+            [message.ageMilliseconds, completion.ageMilliseconds, report.ageMilliseconds] == [age, age, age]
+        )
+    }
+
+    @Test(
+        arguments: [
             ("job_id", nil), ("job_id", #""""#), ("job_id", #"" a""#), ("job_id", #""a\u0007""#),
             ("job_id", "null"),
             ("job_id", "\"" + String(repeating: "j", count: 65) + "\""), ("vm_name", nil),
@@ -122,7 +156,7 @@ private func registration(_ text: String) -> Outcome<Registration> {
             ("repository_id", "\"" + String(repeating: "r", count: 65) + "\""), ("disks", nil),
             ("disks", "null"),
             ("disks", "[]"), ("disks", "{}"), ("telemetry", "1"), ("telemetry", #""true""#), ("attempt", "0"),
-            ("attempt", "1e10"),
+            ("attempt", "1e10"), ("age_ms", "-1"), ("age_ms", "true"),
         ] as [(String, String?)]
     )
     func `is refused for one wrong member`(name: String, value: String?) {

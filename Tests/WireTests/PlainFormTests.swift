@@ -49,7 +49,8 @@ import Testing
             error: maybe(text()),
             timestampMilliseconds: maybe(number()),
             attempt: maybe(number()),
-            seq: maybe(number())
+            seq: maybe(number()),
+            ageMilliseconds: Bool.random(using: &generator) ? 0 : number() & .max
         )
     }
 

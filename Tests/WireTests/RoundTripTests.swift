@@ -151,7 +151,8 @@ import Testing
                     diskIndex: 3,
                     changeID: "52 66/5440",
                     bytes: number(),
-                    attempt: maybe(number())
+                    attempt: maybe(number()),
+                    ageMilliseconds: maybe(number()) ?? 0
                 )
             )
         case 1:
@@ -170,7 +171,8 @@ import Testing
                     ],
                     announcesTelemetry: Bool.random(using: &generator),
                     attempt: maybe(number()),
-                    columns: maybe(["policy_id": .text(""), "disk_id": .integer(number())]) ?? [:]
+                    columns: maybe(["policy_id": .text(""), "disk_id": .integer(number())]) ?? [:],
+                    ageMilliseconds: maybe(number()) ?? 0
                 )
             )
         default:
@@ -195,7 +197,8 @@ import Testing
                     error: maybe("no space"),
                     timestampMilliseconds: maybe(-number()),
                     attempt: maybe(number()),
-                    seq: maybe(number())
+                    seq: maybe(number()),
+                    ageMilliseconds: maybe(number()) ?? 0
                 )
             )
         }

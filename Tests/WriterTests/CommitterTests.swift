@@ -11,32 +11,55 @@ import Threading
 
 /// The committer against a real server.
 @Suite struct CommitterTests {
-    private func registration(_ id: String, vm: String = "vm", totals: [Int64?] = [1000]) throws -> LaneItem {
+    private func registration(
+        _ id: String,
+        vm: String = "vm",
+        totals: [Int64?] = [1000],
+        age: Int64 = 0,
+        waited: Int64 = 0
+    ) throws -> LaneItem {
         let jobID = try #require(JobID(id))
         return item(
+            waited: waited,
             .registration(
                 Registration(
                     jobID: jobID,
                     vmName: vm,
                     backupType: .full,
                     disks: totals.enumerated().map { RegisteredDisk(index: Int32($0), total: $1) },
-                    announcesTelemetry: true
+                    announcesTelemetry: true,
+                    ageMilliseconds: age
                 )
             )
         )
     }
 
-    private func completion(_ id: String, disk: Int32 = 0, change: String = "c") throws -> LaneItem {
+    private func completion(
+        _ id: String,
+        disk: Int32 = 0,
+        change: String = "c",
+        age: Int64 = 0
+    ) throws -> LaneItem {
         let jobID = try #require(JobID(id))
-        return item(.completion(DiskCompletion(jobID: jobID, diskIndex: disk, changeID: change, bytes: 0)))
+        return item(
+            .completion(
+                DiskCompletion(
+                    jobID: jobID,
+                    diskIndex: disk,
+                    changeID: change,
+                    bytes: 0,
+                    ageMilliseconds: age
+                )
+            )
+        )
     }
 
-    private func item(_ message: JobMessage) -> LaneItem {
+    private func item(waited: Int64 = 0, _ message: JobMessage) -> LaneItem {
         LaneItem(
             sender: [1],
             messageID: 1,
             message: message,
-            receivedMilliseconds: MonotonicClock.nowMilliseconds
+            receivedMilliseconds: MonotonicClock.nowMilliseconds - waited
         )
     }
 
@@ -96,6 +119,49 @@ import Threading
                 try $0.text(0)
             }
             #expect(events == ["registered", "bytes presumed"])
+        }
+    }
+
+    @Test func `what comes late is stamped with when it was, and only there`() throws {
+        try withCommitter { committer, connection in
+            let start = MonotonicClock.nowMilliseconds
+            let hour: Int64 = 3_600_000
+            _ = committer.commit([
+                try registration("late", totals: [10, 10], age: 2 * hour, waited: 60_000),
+                try registration("plain"), try registration("erring", age: 10_000),
+            ])
+            _ = committer.commit([
+                try completion("late", disk: 0, age: hour), try completion("late", disk: 1, age: hour / 2),
+                try completion("plain"), try completion("erring", age: hour),
+            ])
+            _ = committer.commit([try registration("after")])
+            func ages(_ table: String, _ column: String, _ rest: String) throws -> [Int64] {
+                try connection.query(
+                    "SELECT UNIX_TIMESTAMP() - UNIX_TIMESTAMP(\(column)) FROM \(table) \(rest)"
+                ).map { try $0.int(0) }
+            }
+            let jobs = "WHERE id IN ('late', 'plain', 'erring', 'after') ORDER BY id DESC"
+            let started = try ages("backup_jobs", "started_at", jobs)
+            let completed = try ages("backup_jobs", "completed_at", "WHERE id <> 'after' ORDER BY id DESC")
+            let disks = try ages(
+                "backup_disks",
+                "completed_at",
+                "WHERE backup_job_id = 'late' ORDER BY disk_index"
+            )
+            let contacts = try connection.query(
+                "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) - last_contact_ms FROM backup_jobs ORDER BY id DESC"
+            ).map { try $0.int(0) }
+            let late = (MonotonicClock.nowMilliseconds - start) / 1000 + 1
+            func isAbout(_ seconds: [Int64], _ expected: [Int64]) -> Bool {
+                seconds.count == expected.count
+                    && zip(seconds, expected).allSatisfy { ($1...$1 + late).contains($0) }
+            }
+            #expect(isAbout(started, [0, 7260, 10, 0]), "\(started)")
+            // Nothing ends before it began.
+            #expect(isAbout(completed, [0, 1800, 10]), "\(completed)")
+            #expect(isAbout(disks, [3600, 1800]), "\(disks)")
+            // A sign of life is when it comes in; what had waited in a queue came in before.
+            #expect(isAbout(contacts.map { $0 / 1000 }, [0, 0, 0, 0]), "\(contacts)")
         }
     }
 

@@ -36,14 +36,17 @@ struct Delivery {
     /// Whether the last try failed.
     private(set) var isInTrouble = false
     private let mayChangeAttempt: Bool
+    /// When the job began, in milliseconds since 1970 UTC. nil: it is the present.
+    private let startedAtMilliseconds: Int64?
     private var hasPassedRepeat = false
     private var hasPassedConflict = false
     private var canRegister = true
     private var isRefused = false
     private var isCompletedOnHub = false
 
-    init(attempt: Int64) {
+    init(attempt: Int64, startedAtMilliseconds: Int64? = nil) {
         self.attempt = attempt
+        self.startedAtMilliseconds = startedAtMilliseconds
         mayChangeAttempt = true
     }
 
@@ -55,6 +58,7 @@ struct Delivery {
     ///     be made: it would fence the newer.
     init(_ report: SpooledReport, mayChangeAttempt: Bool) {
         attempt = report.attempt
+        startedAtMilliseconds = report.startedAtMilliseconds > 0 ? report.startedAtMilliseconds : nil
         self.mayChangeAttempt = mayChangeAttempt
         queue = report.messages
         seqSentMax = report.seqSentMax
@@ -185,7 +189,7 @@ struct Delivery {
         let isUnregistered = answer.status == 404 || (answer.status == 409 && answer.command == .register)
         if isUnregistered, canRegister, !outgoing.hasRegisteredAgain {
             queue[0].hasRegisteredAgain = true
-            queue.insert(Outgoing(content: .registration), at: 0)
+            queue.insert(Outgoing(content: .registration, atMilliseconds: startedAtMilliseconds), at: 0)
             return .registersFirst(outgoing, reason: reason(answer))
         }
         // The job ended with exactly this: the hub has it already.

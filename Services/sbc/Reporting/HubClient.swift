@@ -85,7 +85,8 @@ struct HubClient: ~Copyable {
         let response = try http.post(
             url: access.url + writer.path(of: outgoing.content),
             headers: headers,
-            body: writer.body(of: outgoing.content, attempt: attempt).bytes,
+            body: writer.body(of: outgoing, attempt: attempt, nowMilliseconds: WallClock.nowMilliseconds)
+                .bytes,
             timeoutMilliseconds: timeoutMilliseconds,
             connectTimeoutMilliseconds: min(Self.connectTimeoutMilliseconds, timeoutMilliseconds),
             isStopped: isStopped

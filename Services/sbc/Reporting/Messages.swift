@@ -40,12 +40,20 @@ struct Outgoing: Equatable, Sendable {
     }
 
     var content: Content
+    /// When a registration's backup began or a completion's disk ended, in milliseconds since 1970 UTC; telemetry has its
+    /// own time. nil: it is the present.
+    var atMilliseconds: Int64?
     /// Only the newest of these is kept.
     var isProgress = false
     /// It is worth a try at once, whatever failed before it: a phase began, or the job ended.
     var isUrgent = false
     /// The job was registered again on its behalf.
     var hasRegisteredAgain = false
+
+    /// When it was so, in milliseconds since 1970 UTC. nil: it is the present.
+    var happenedMilliseconds: Int64? {
+        if case .telemetry(let update) = content { update.atMilliseconds } else { atMilliseconds }
+    }
 
     /// It says that the whole job is completed.
     var saysJobCompleted: Bool {
@@ -69,22 +77,35 @@ struct MessageWriter: Sendable {
         }
     }
 
+    /// Younger messages are not worth a member more.
+    private static let ageMinMilliseconds: Int64 = 1000
+
     /// The body.
-    func body(of content: Outgoing.Content, attempt: Int64) -> JSON {
-        switch content {
-        case .registration: registration(attempt: attempt)
-        case .telemetry(let update): telemetry(update, attempt: attempt)
-        case .completion(let diskIndex, let changeID, let bytes):
-            .object([
-                ("change_id", .string(changeID)),
-                ("disk_id", .integer(Int64(diskIndex))),
-                ("bytes_transferred", .integer(bytes)),
-                ("attempt", .integer(attempt)),
-            ])
+    ///
+    /// - Parameters:
+    ///   - outgoing: the message.
+    ///   - attempt: which run of the job it is.
+    ///   - nowMilliseconds: when it is sent, in milliseconds since 1970 UTC: the hub is told how long ago it was.
+    func body(of outgoing: Outgoing, attempt: Int64, nowMilliseconds: Int64) -> JSON {
+        var members: [(String, JSON)] =
+            switch outgoing.content {
+            case .registration: registration(attempt: attempt)
+            case .telemetry(let update): telemetry(update, attempt: attempt)
+            case .completion(let diskIndex, let changeID, let bytes):
+                [
+                    ("change_id", .string(changeID)),
+                    ("disk_id", .integer(Int64(diskIndex))),
+                    ("bytes_transferred", .integer(bytes)),
+                    ("attempt", .integer(attempt)),
+                ]
+            }
+        if let at = outgoing.happenedMilliseconds, nowMilliseconds - at >= Self.ageMinMilliseconds {
+            members.append(("age_ms", .integer(nowMilliseconds - at)))
         }
+        return .object(members)
     }
 
-    private func registration(attempt: Int64) -> JSON {
+    private func registration(attempt: Int64) -> [(String, JSON)] {
         var members: [(String, JSON)] = [
             ("job_id", .string(identity.jobID)),
             ("vm_name", .string(identity.vmName)),
@@ -100,10 +121,10 @@ struct MessageWriter: Sendable {
         members.append(("telemetry", .bool(true)))
         members.append(("attempt", .integer(attempt)))
         members += identity.hubColumns.map { ($0.name, .string($0.value)) }
-        return .object(members)
+        return members
     }
 
-    private func telemetry(_ update: TelemetryUpdate, attempt: Int64) -> JSON {
+    private func telemetry(_ update: TelemetryUpdate, attempt: Int64) -> [(String, JSON)] {
         let time = UTCTime.text(milliseconds: update.atMilliseconds)
         let progress = update.progress
         let disks = progress.disks.enumerated().map { index, disk in
@@ -135,7 +156,7 @@ struct MessageWriter: Sendable {
         members.append(("timestamp", .string(time)))
         members.append(("attempt", .integer(attempt)))
         members.append(("seq", .integer(update.seq)))
-        return .object(members)
+        return members
     }
 
     /// A path's segment: everything but RFC 3986's unreserved characters as `%XX`.

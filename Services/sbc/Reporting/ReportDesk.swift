@@ -11,9 +11,17 @@ struct ReportDesk {
     private(set) var startedAtMilliseconds: Int64?
     private(set) var endedAtMilliseconds: Int64?
 
-    init(attempt: Int64, intervalMilliseconds: Int64, jitterSeed: UInt64? = nil) {
-        delivery = Delivery(attempt: attempt)
-        delivery.add(Outgoing(content: .registration))
+    /// - Parameters:
+    ///   - startedAtMilliseconds: when the job began, in milliseconds since 1970 UTC. nil: with its first event.
+    init(
+        attempt: Int64,
+        intervalMilliseconds: Int64,
+        jitterSeed: UInt64? = nil,
+        startedAtMilliseconds: Int64? = nil
+    ) {
+        self.startedAtMilliseconds = startedAtMilliseconds
+        delivery = Delivery(attempt: attempt, startedAtMilliseconds: startedAtMilliseconds)
+        delivery.add(Outgoing(content: .registration, atMilliseconds: startedAtMilliseconds))
         cadence = Cadence(intervalMilliseconds: intervalMilliseconds, seed: jitterSeed)
     }
 
@@ -21,7 +29,10 @@ struct ReportDesk {
     mutating func note(_ event: ReportEvent, nowMilliseconds: Int64) {
         if case .completion(let diskIndex, let changeID, let bytes) = event.kind {
             return delivery.add(
-                Outgoing(content: .completion(diskIndex: diskIndex, changeID: changeID, bytes: bytes))
+                Outgoing(
+                    content: .completion(diskIndex: diskIndex, changeID: changeID, bytes: bytes),
+                    atMilliseconds: event.atMilliseconds
+                )
             )
         }
         guard !hasEnded else { return }

@@ -92,7 +92,8 @@ final class Reporter: Sendable {
         var desk = ReportDesk(
             attempt: attempt,
             intervalMilliseconds: settings.intervalMilliseconds,
-            jitterSeed: UInt64.random(in: 0...UInt64.max)
+            jitterSeed: UInt64.random(in: 0...UInt64.max),
+            startedAtMilliseconds: WallClock.nowMilliseconds
         )
         let spool = settings.stateDirectory.map { Spool(stateDirectory: $0) }
         var keeper = SpoolKeeper(spool, writer: writer, logger: logger)

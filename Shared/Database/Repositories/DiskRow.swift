@@ -7,6 +7,8 @@ struct DiskRow {
     /// As it was before. nil: the row is new.
     let before: Disk?
     let completedStamp: JobChange.Stamp
+    /// Milliseconds since the disk was completed.
+    let completedAge: Int64
     /// What a new row may be told beside.
     let registration: Registration?
 
@@ -15,6 +17,7 @@ struct DiskRow {
         self.disk = disk
         self.before = before
         registration = before == nil ? change.registration : nil
+        completedAge = change.transitions.disks[disk.index] ?? 0
         let isNewAttempt = change.before?.attempt != change.after.attempt
         if disk.status != .completed {
             completedStamp = before?.status == .completed ? .clear : .keep

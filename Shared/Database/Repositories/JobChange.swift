@@ -14,6 +14,39 @@ public struct JobHistory: Equatable, Sendable {
     }
 }
 
+/// How long ago it was that a job or its disks began or ended, in milliseconds: what clients say of a message that they
+/// could not deliver before, and its time on the way.
+///
+/// Only columns that tell people of it are stamped by these. A sign of life counts when it arrives.
+public struct TransitionAges: Sendable {
+    /// Since the job's attempt began.
+    private(set) var started: Int64 = 0
+    /// Since it ended.
+    private(set) var completed: Int64 = 0
+    /// Since disks were completed, by their indices.
+    private(set) var disks: [Int32: Int64] = [:]
+
+    /// Nothing began or ended.
+    public init() {}
+
+    /// Notes what a message has begun or ended.
+    ///
+    /// - Parameters:
+    ///   - before: the job before the message. nil: there was none.
+    ///   - after: the job after it.
+    ///   - age: milliseconds since it was so.
+    public mutating func note(_ before: Job?, _ after: Job?, ageMilliseconds age: Int64) {
+        guard let after else { return }
+        let change = JobChange(before: before, after: after)
+        if change.startedStamp == .now { started = age }
+        if change.completedStamp == .now { completed = age }
+        for disk in after.disks where disk.status == .completed {
+            let old = before?.attempt == after.attempt ? before?.disks.first { $0.index == disk.index } : nil
+            if old?.status != .completed { disks[disk.index] = age }
+        }
+    }
+}
+
 /// What a transaction makes of one job: as it was read, as it is to be stored.
 public struct JobChange: Sendable {
     /// The job as it was read under lock. nil: it is new.
@@ -26,6 +59,8 @@ public struct JobChange: Sendable {
     public var events: [StatusChange]
     /// The registration that makes new rows: it may carry more than the job itself keeps. nil: there is none.
     public var registration: Registration?
+    /// When it was that the job or its disks began or ended.
+    public var transitions: TransitionAges
     /// Where the job's history stands; once the change is stored, where it stands then.
     public var history = JobHistory()
 
@@ -35,13 +70,15 @@ public struct JobChange: Sendable {
         after: Job,
         contactAgeMilliseconds: Int64? = nil,
         events: [StatusChange] = [],
-        registration: Registration? = nil
+        registration: Registration? = nil,
+        transitions: TransitionAges = TransitionAges()
     ) {
         self.before = before
         self.after = after
         self.contactAgeMilliseconds = contactAgeMilliseconds
         self.events = events
         self.registration = registration
+        self.transitions = transitions
     }
 
     /// Whether there is anything to store.

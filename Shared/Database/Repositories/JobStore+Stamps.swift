@@ -5,45 +5,98 @@ internal import JobModel
 /// They are TIMESTAMPs, and only a NOW() that stands alone is stored as the instant that it is: within an expression
 /// it becomes local time, which has one hour twice when daylight saving ends. So they have statements of their own;
 /// they are as rare as beginnings and ends.
+///
+/// What happened a while ago is stamped by a NOW() of the session's own that lies as far back. It counts for nothing but
+/// these columns: who is silent is told by when messages arrive.
 extension JobStore {
-    /// Sets and clears the jobs' times; a new row has its beginning already.
+    /// Sets and clears the jobs' times; a new row has its beginning already, unless that was a while ago.
     func stampJobs(_ changes: [JobChange]) throws(DatabaseError) {
+        let started = changes.filter { change in
+            change.startedStamp == .now
+                && (change.before != nil || Self.seconds(change.transitions.started) > 0)
+        }
         try stamp(
-            "UPDATE backup_jobs SET started_at = NOW() WHERE id = ?",
-            changes,
-            changes.indices.filter { changes[$0].before != nil && changes[$0].startedStamp == .now }
+            started,
+            age: \.transitions.started,
+            id: \.after.id.rawValue,
+            "UPDATE backup_jobs SET started_at = NOW() WHERE id = ?"
+        )
+        let ended = changes.filter { $0.completedStamp == .now }
+        try stamp(
+            ended,
+            age: \.transitions.completed,
+            id: \.after.id.rawValue,
+            "UPDATE backup_jobs SET completed_at = NOW() WHERE id = ?"
+        )
+        // A client may err about its times, but nothing ends before it began.
+        try stamp(
+            ended.filter { Self.seconds($0.transitions.completed) > 0 },
+            age: { _ in 0 },
+            id: \.after.id.rawValue,
+            """
+            UPDATE backup_jobs SET completed_at = started_at
+            WHERE id = ? AND UNIX_TIMESTAMP(completed_at) < UNIX_TIMESTAMP(started_at)
+            """
         )
         try stamp(
-            "UPDATE backup_jobs SET completed_at = NOW() WHERE id = ?",
-            changes,
-            changes.indices.filter { changes[$0].completedStamp == .now }
-        )
-        try stamp(
-            "UPDATE backup_jobs SET completed_at = NULL WHERE id = ?",
-            changes,
-            changes.indices.filter { changes[$0].completedStamp == .clear }
-        )
-    }
-
-    private func stamp(_ sql: String, _ changes: [JobChange], _ places: [Int]) throws(DatabaseError) {
-        guard !places.isEmpty else { return }
-        try connection.prepare(sql).executeBulk(
-            [.texts(places.map { changes[$0].after.id.rawValue })],
-            rowCount: places.count
+            changes.filter { $0.completedStamp == .clear },
+            age: { _ in 0 },
+            id: \.after.id.rawValue,
+            "UPDATE backup_jobs SET completed_at = NULL WHERE id = ?"
         )
     }
 
     /// Sets and clears the times of disks' ends.
     func stampDisks(_ rows: [DiskRow]) throws(DatabaseError) {
         for (stamp, value) in [(JobChange.Stamp.now, "NOW()"), (.clear, "NULL")] {
-            let rows = rows.filter { $0.completedStamp == stamp }
-            guard !rows.isEmpty else { continue }
-            try connection.prepare(
+            try self.stamp(
+                rows.filter { $0.completedStamp == stamp },
+                age: { stamp == .now ? $0.completedAge : 0 },
+                id: \.jobID,
+                index: { Int64($0.disk.index) },
                 "UPDATE backup_disks SET completed_at = \(value) WHERE backup_job_id = ? AND disk_index = ?"
-            ).executeBulk(
-                [.texts(rows.map(\.jobID)), .ints(rows.map { Int64($0.disk.index) })],
-                rowCount: rows.count
             )
         }
     }
+
+    /// Runs a statement for each of the rows, those of one age together.
+    private func stamp<Stamped>(
+        _ rows: [Stamped],
+        age: (Stamped) -> Int64,
+        id: (Stamped) -> String,
+        index: ((Stamped) -> Int64)? = nil,
+        _ sql: String
+    ) throws(DatabaseError) {
+        for (seconds, rows) in Dictionary(grouping: rows, by: { Self.seconds(age($0)) }).sorted(by: {
+            $0.key > $1.key
+        }) {
+            let columns: [BulkColumn] =
+                [.texts(rows.map(id))] + (index.map { index in [.ints(rows.map(index))] } ?? [])
+            try before(seconds) { () throws(DatabaseError) in
+                try connection.prepare(sql).executeBulk(columns, rowCount: rows.count)
+            }
+        }
+    }
+
+    /// Runs `body` with a NOW() that lies so many seconds back. Where the server does not let a session choose
+    /// (`secure_timestamp`), it is the present one.
+    private func before(_ seconds: Int64, _ body: () throws(DatabaseError) -> Void) throws(DatabaseError) {
+        guard seconds > 0 else { return try body() }
+        do throws(DatabaseError) {
+            try connection.prepare("SET timestamp = @@timestamp - ?").execute([.int(seconds)])
+        } catch {
+            guard error.kind == .refused || error.kind == .accessDenied else { throw error }
+            return try body()
+        }
+        do throws(DatabaseError) {
+            try body()
+        } catch {
+            try connection.execute("SET timestamp = DEFAULT")
+            throw error
+        }
+        try connection.execute("SET timestamp = DEFAULT")
+    }
+
+    /// Whole seconds, as the columns hold; what is younger is the present.
+    private static func seconds(_ milliseconds: Int64) -> Int64 { max(0, milliseconds / 1000) }
 }

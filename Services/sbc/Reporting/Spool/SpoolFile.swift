@@ -63,6 +63,9 @@ struct SpoolFile: Codable {
         case endedAt = "ended_at_ms"
     }
 
+    /// When the run began, where it is known.
+    var begun: Int64? { startedAt > 0 ? startedAt : nil }
+
     init(_ report: SpooledReport) {
         version = Self.version
         jobID = report.identity.jobID
@@ -108,9 +111,15 @@ extension SpoolFile.Message {
     init(_ outgoing: Outgoing, refusal: String?) {
         switch outgoing.content {
         case .registration:
-            self.init(kind: .registration)
+            self.init(kind: .registration, at: outgoing.atMilliseconds)
         case .completion(let diskIndex, let changeID, let bytes):
-            self.init(kind: .completion, disk: diskIndex, changeID: changeID, bytes: bytes)
+            self.init(
+                kind: .completion,
+                at: outgoing.atMilliseconds,
+                disk: diskIndex,
+                changeID: changeID,
+                bytes: bytes
+            )
         case .telemetry(let update):
             self.init(
                 kind: .telemetry,
@@ -146,7 +155,7 @@ extension SpooledReport {
         else { return nil }
         var messages: [Outgoing] = []
         for message in file.messages {
-            guard let outgoing = Outgoing(message) else { return nil }
+            guard let outgoing = Outgoing(message, in: file) else { return nil }
             messages.append(outgoing)
         }
         let columns = file.hubColumns.compactMap { HubColumn("\($0.name)=\($0.value)") }
@@ -170,15 +179,18 @@ extension SpooledReport {
 }
 
 extension Outgoing {
-    fileprivate init?(_ message: SpoolFile.Message) {
+    fileprivate init?(_ message: SpoolFile.Message, in file: SpoolFile) {
         switch message.kind {
         case .registration:
-            self.init(content: .registration)
+            self.init(content: .registration, atMilliseconds: message.at ?? file.begun)
         case .completion:
             guard let disk = message.disk, let changeID = message.changeID, let bytes = message.bytes else {
                 return nil
             }
-            self.init(content: .completion(diskIndex: disk, changeID: changeID, bytes: bytes))
+            self.init(
+                content: .completion(diskIndex: disk, changeID: changeID, bytes: bytes),
+                atMilliseconds: message.at ?? file.endedAt
+            )
         case .telemetry:
             guard let update = TelemetryUpdate(message) else { return nil }
             self.init(content: .telemetry(update))
