@@ -113,6 +113,14 @@ struct ArgumentTests {
         #expect(fromFlags.stateDirectory == "/t")
     }
 
+    @Test(arguments: ["b0", "qemu:dirty-bitmap:b0"])
+    func `a bitmap may be named as its metadata context is`(name: String) throws {
+        var options = BackupOptions()
+        options.isIncremental = true
+        options.bitmap = name
+        #expect(try BackupPlan.changes(options, diskCount: 2) == [.bitmap("b0"), .bitmap("b0")])
+    }
+
     @Test func `what is wrong is refused by the option's name`() {
         let cases: [(String, (inout BackupOptions) -> Void)] = [
             ("--vm", { $0.vm = "" }),

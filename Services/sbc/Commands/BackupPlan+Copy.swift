@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import NBD
 
 extension BackupPlan {
     /// The most connections and requests that options may ask for.
@@ -27,7 +28,10 @@ extension BackupPlan {
             guard options.changedBlocks.isEmpty, !bitmap.isEmpty else {
                 throw UsageError("--bitmap: give the bitmap's name, and no --changed-blocks beside it")
             }
-            return Array(repeating: .bitmap(bitmap), count: diskCount)
+            // Its metadata context, as nbdinfo lists it, names the same.
+            let prefix = NBDContext.dirtyBitmap("")
+            let name = bitmap.hasPrefix(prefix) ? String(bitmap.dropFirst(prefix.count)) : bitmap
+            return Array(repeating: .bitmap(name), count: diskCount)
         }
         guard options.changedBlocks.count == diskCount else {
             throw UsageError(
