@@ -86,6 +86,7 @@ struct MessageWriter: Sendable {
     ///   - outgoing: the message.
     ///   - attempt: which run of the job it is.
     ///   - nowMilliseconds: when it is sent, in milliseconds since 1970 UTC: the hub is told how long ago it was.
+    /// - Returns: one JSON object.
     func body(of outgoing: Outgoing, attempt: Int64, nowMilliseconds: Int64) -> JSON {
         var members: [(String, JSON)] =
             switch outgoing.content {

@@ -11,7 +11,12 @@ struct ReportDesk {
     private(set) var startedAtMilliseconds: Int64?
     private(set) var endedAtMilliseconds: Int64?
 
+    /// A desk whose first message is the registration.
+    ///
     /// - Parameters:
+    ///   - attempt: which run of the job it is.
+    ///   - intervalMilliseconds: the longest time without a message.
+    ///   - jitterSeed: of the cadence's jitter. nil: there is none.
     ///   - startedAtMilliseconds: when the job began, in milliseconds since 1970 UTC. nil: with its first event.
     init(
         attempt: Int64,
