@@ -64,14 +64,16 @@ struct Batch {
                 answers.append(Answer(.rejected, detail: "\(word.sentence(id)) Nothing was stored."))
                 continue
             }
-            let before = jobs[id]
+            let before = jobs[id].map { TransitionAges.Moment($0) }
             let effect = Job.apply(item.message, to: &jobs[id])
             let sinceReceived = max(0, nowMilliseconds - item.receivedMilliseconds)
-            transitions[id, default: TransitionAges()].note(
-                before,
-                jobs[id],
-                ageMilliseconds: item.message.ageMilliseconds(sinceReceived: sinceReceived)
-            )
+            if let after = jobs[id] {
+                transitions[id, default: TransitionAges()].note(
+                    before,
+                    after,
+                    ageMilliseconds: item.message.ageMilliseconds(sinceReceived: sinceReceived)
+                )
+            }
             answers.append(effect.answer)
             ignored += effect.ignoredDiskCount
             if effect.isContact {

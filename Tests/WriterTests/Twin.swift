@@ -51,18 +51,18 @@ final class Twin {
         )
     }
 
-    /// All rows but the ids that the server gives and the times of contact.
+    /// All rows but the ids that the server gives and the times that ages go into.
     func rows() throws -> [[Row]] {
         try [
             """
             SELECT id, vm_name, backup_type, status, current_phase, bytes_transferred, total_bytes,
               transfer_speed_bps, eta_seconds, progress_percent, error_message, presumed, attempt, telemetry_seq,
-              telemetry_key_ms, telemetry_key_rank, started_at, completed_at, history_ms,
+              telemetry_key_ms, telemetry_key_rank, started_at IS NULL, completed_at IS NULL, history_ms,
               last_telemetry_at IS NULL, last_contact_ms IS NULL FROM backup_jobs WHERE id LIKE 'job-%' ORDER BY id
             """,
             """
             SELECT backup_job_id, disk_index, status, bytes_transferred, total_bytes, size_gb, progress_percent,
-              disk_change_id, error_message, completed_at FROM backup_disks
+              disk_change_id, error_message, completed_at IS NULL FROM backup_disks
             WHERE backup_job_id LIKE 'job-%' ORDER BY backup_job_id, disk_index
             """,
             """
@@ -87,18 +87,22 @@ final class Twin {
         return nil
     }
 
-    /// Whether times of contact are more than three seconds apart: ages are counted by the machine's clock.
+    /// Whether times of contact, of beginnings or of ends are more than three seconds apart: ages are counted by the
+    /// machine's clock.
     func contactsDiffer(from other: Twin) throws -> Bool {
         let both = try [self, other].map { twin in
             try twin.connection.query(
                 """
-                SELECT last_contact_ms, UNIX_TIMESTAMP(last_telemetry_at) * 1000 FROM backup_jobs
-                WHERE id LIKE 'job-%' ORDER BY id
+                SELECT last_contact_ms, UNIX_TIMESTAMP(last_telemetry_at) * 1000,
+                  UNIX_TIMESTAMP(started_at) * 1000, UNIX_TIMESTAMP(completed_at) * 1000,
+                  UNIX_TIMESTAMP((SELECT MAX(d.completed_at) FROM backup_disks AS d
+                    WHERE d.backup_job_id = backup_jobs.id)) * 1000
+                FROM backup_jobs WHERE id LIKE 'job-%' ORDER BY id
                 """
             )
         }
         return try zip(both[0], both[1]).contains { left, right in
-            try (0...1).contains { column in
+            try (0...4).contains { column in
                 let pair = (try left.optionalInt(column), try right.optionalInt(column))
                 guard let left = pair.0, let right = pair.1 else { return (pair.0 == nil) != (pair.1 == nil) }
                 return abs(left - right) > 3000

@@ -29,20 +29,39 @@ public struct TransitionAges: Sendable {
     /// Nothing began or ended.
     public init() {}
 
+    /// What of a job tells whether it began or ended since. Not the job itself, whose disks would be copied.
+    public struct Moment: Sendable {
+        let attempt: Int64
+        let status: JobStatus
+        let isPresumed: Bool
+        /// The indices of the disks that are completed.
+        let completedDisks: [Int32]
+
+        /// Takes it from a job.
+        public init(_ job: Job) {
+            attempt = job.attempt
+            status = job.status
+            isPresumed = job.isPresumed
+            completedDisks = job.disks.lazy.filter { $0.status == .completed }.map(\.index)
+        }
+    }
+
     /// Notes what a message has begun or ended.
     ///
     /// - Parameters:
     ///   - before: the job before the message. nil: there was none.
     ///   - after: the job after it.
     ///   - age: milliseconds since it was so.
-    public mutating func note(_ before: Job?, _ after: Job?, ageMilliseconds age: Int64) {
-        guard let after else { return }
-        let change = JobChange(before: before, after: after)
-        if change.startedStamp == .now { started = age }
-        if change.completedStamp == .now { completed = age }
+    public mutating func note(_ before: Moment?, _ after: Job, ageMilliseconds age: Int64) {
+        let before = before?.attempt == after.attempt ? before : nil
+        if before == nil || before?.status == .pending && after.status != .pending { started = age }
+        if JobChange.isEnded(after.status),
+            before?.status != after.status || before?.isPresumed != after.isPresumed
+        {
+            completed = age
+        }
         for disk in after.disks where disk.status == .completed {
-            let old = before?.attempt == after.attempt ? before?.disks.first { $0.index == disk.index } : nil
-            if old?.status != .completed { disks[disk.index] = age }
+            if before?.completedDisks.contains(disk.index) != true { disks[disk.index] = age }
         }
     }
 }
