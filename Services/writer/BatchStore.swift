@@ -11,7 +11,7 @@ final class BatchStore {
     private let logger: Logger
     private let memoryMisses = Counter(label: "sendense_writer_memory_misses_total")
     private let fastMessages = Counter(label: "sendense_writer_fast_messages_total")
-    private var memory = JobMemory()
+    private var memory: JobMemory
     private var tables: BatchTables?
     /// The connection that was found to give no temporary tables.
     private weak var plainConnection: Connection?
@@ -19,7 +19,11 @@ final class BatchStore {
     /// Messages that went the fast way, and batches in which rows were not as they were remembered.
     private(set) var tally = (fastMessages: 0, misses: 0)
 
-    init(logger: Logger) {
+    /// - Parameters:
+    ///   - memoryCountMax: the most jobs that are remembered.
+    ///   - logger: told when there can be no temporary tables.
+    init(memoryCountMax: Int, logger: Logger) {
+        memory = JobMemory(countMax: memoryCountMax)
         self.logger = logger
     }
 
@@ -85,7 +89,7 @@ final class BatchStore {
     func committed(_ outcome: Batch.Outcome) {
         guard tables != nil else { return }
         if let fast = outcome.fast { memory.note(fast) }
-        memory.note(outcome.changes)
+        memory.note(outcome.changes, nowMilliseconds: MonotonicClock.nowMilliseconds)
     }
 
     /// The transaction came to nothing, or nobody knows what it came to.

@@ -31,11 +31,15 @@ final class Committer {
     private var log: RoundLog
     let store: BatchStore
 
-    init(_ session: Session, logger: Logger) {
+    /// - Parameters:
+    ///   - session: the lane's way to the database.
+    ///   - memoryCountMax: the most jobs that are remembered.
+    ///   - logger: the lane's logger.
+    init(_ session: Session, memoryCountMax: Int = JobMemory.writerCountMax, logger: Logger) {
         self.session = session
         self.logger = logger
         log = RoundLog(logger: logger)
-        store = BatchStore(logger: logger)
+        store = BatchStore(memoryCountMax: memoryCountMax, logger: logger)
     }
 
     /// Stores the items' messages and gives each the answer that it would have got alone.

@@ -11,6 +11,10 @@ struct JobMemory {
     private static let strangerShare = 64
     /// Jobs with more disks are not remembered.
     private static let diskCountMax = 15
+    /// Milliseconds between looks for room: who has not been heard of from one to the next is not at work.
+    private static let roomPauseMilliseconds: Int64 = 60_000
+    /// The most jobs that all lanes of a writer remember.
+    static let writerCountMax = 131_072
 
     private let countMax: Int
     /// By the hash of the job's id. Two jobs of one hash take each other's place, which the comparison finds.
@@ -18,6 +22,8 @@ struct JobMemory {
     /// By the number of disks.
     private var shelves: [Shelf]
     private var generation: UInt8 = 0
+    /// When room was made last.
+    private var roomMilliseconds: Int64?
 
     /// Where a job lies, until something is forgotten or new jobs are noted: the shelf in the upper four bits, the slot
     /// there in the others.
@@ -35,7 +41,7 @@ struct JobMemory {
     /// Creates an empty memory.
     ///
     /// - Parameter countMax: the most jobs that it holds.
-    init(countMax: Int = 65_536) {
+    init(countMax: Int) {
         self.countMax = countMax
         shelves = (0...Self.diskCountMax).map { Shelf(diskCount: $0) }
     }
@@ -60,25 +66,29 @@ struct JobMemory {
     }
 
     /// Takes over what was committed: jobs that go on are remembered, others forgotten.
-    mutating func note(_ changes: [JobChange]) {
+    ///
+    /// - Parameters:
+    ///   - changes: the jobs.
+    ///   - nowMilliseconds: the monotonic time of this machine.
+    mutating func note(_ changes: [JobChange], nowMilliseconds: Int64) {
         for index in changes.indices {
             let key = LaneSet.hash(changes[index].after.id)
             guard let job = RememberedJob(changes[index].after), job.disks.count <= Self.diskCountMax else {
                 forget(key)
                 continue
             }
-            note(job, changes[index].history, key)
+            note(job, changes[index].history, key, nowMilliseconds)
         }
     }
 
-    private mutating func note(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64) {
+    private mutating func note(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64, _ now: Int64) {
         let shelf = job.disks.count
         if let place = places[key], place.shelf == shelf {
             shelves[shelf].put(job, history, generation, place.slot)
             return
         }
         forget(key)
-        if places.count >= countMax { makeRoom() }
+        if places.count >= countMax { makeRoom(now) }
         guard places.count < countMax else { return }
         let slot = shelves[shelf].take()
         shelves[shelf].put(job, history, generation, slot)
@@ -108,13 +118,16 @@ struct JobMemory {
         shelves[place.shelf].release(place.slot)
     }
 
-    /// Drops what has not been heard of since room was made last. Each job that lives is heard of in between, where
-    /// there is room for all; where there is not, those that came first keep theirs.
-    private mutating func makeRoom() {
+    /// Drops what has not been heard of since room was made last. Each job that lives is heard of in between, so where
+    /// there are more of them than find room, those that came first keep theirs.
+    ///
+    /// Not for each job that finds no room: to look through all takes longer than to store it.
+    private mutating func makeRoom(_ now: Int64) {
+        if let roomMilliseconds, now - roomMilliseconds < Self.roomPauseMilliseconds { return }
+        roomMilliseconds = now
         let old = places.filter { _, place in
             shelves[place.shelf].generation(place.slot) != generation
         }
-        guard !old.isEmpty else { return }
         for key in old.keys { forget(key) }
         generation &+= 1
     }

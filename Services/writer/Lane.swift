@@ -68,7 +68,11 @@ final class Lane: Sendable {
 
     private func run() {
         let session = Session(settings.database, part: Self.part(number), health: health, logger: logger)
-        let committer = Committer(session, logger: logger)
+        let committer = Committer(
+            session,
+            memoryCountMax: JobMemory.writerCountMax / settings.laneCount,
+            logger: logger
+        )
         var beats = LaneBeats(session, settings: settings, lane: Int32(number), logger: logger)
         while let work = mailbox.takeAll(waitingMilliseconds: 1000) {
             guard !work.isEmpty else {
