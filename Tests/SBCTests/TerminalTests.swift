@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import TestSupport
 import Testing
 
@@ -44,12 +43,6 @@ import Testing
         )
     }
 
-    private func exitStatus(_ pid: pid_t) -> Int32 {
-        var status: Int32 = -1
-        while unsafe waitpid(pid, &status, 0) == -1, errno == EINTR {}
-        return status
-    }
-
     @Test(arguments: [5, 40] as [UInt16])
     func `no line is wider than a narrow terminal, and each picture is drawn over the last`(
         columns: UInt16
@@ -57,7 +50,7 @@ import Testing
         let terminal = try PseudoTerminal(columns: columns)
         let pid = try start(on: terminal)
         let pictures = Picture.all(in: terminal.read())
-        #expect(exitStatus(pid) == 0)
+        #expect(Spawn.wait(for: pid) == 0)
         #expect(pictures.count > 4)
         for (index, picture) in pictures.enumerated() {
             // Two disks, and their sum.
@@ -77,7 +70,7 @@ import Testing
         var text = terminal.read { Picture.all(in: $0).count == 3 }
         terminal.resize(columns: 40)
         text += terminal.read()
-        #expect(exitStatus(pid) == 0)
+        #expect(Spawn.wait(for: pid) == 0)
         let pictures = Picture.all(in: text)
         let first = try #require(pictures.firstIndex { $0.lines.allSatisfy { $0.count < 40 } })
         // One may have been under way.
