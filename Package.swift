@@ -215,7 +215,7 @@ let package = Package(
         ),
         tests("NBDTests", ["NBD"]),
         tests("SBCTests", ["SBC", "Curl", "Logs", "NBD", "Threading", argumentParser, logging]),
-        tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel"]),
+        tests("StaleDetectorTests", ["StaleDetector", "Database", "JobModel", "ServiceKit", logging]),
         tests(
             "SimulationTests",
             [

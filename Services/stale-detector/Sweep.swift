@@ -60,7 +60,11 @@ final class Sweep: Sendable {
             do throws(DatabaseError) {
                 let start = MonotonicClock.nowNanoseconds
                 let (beats, now) = try PathStore(connection).read()
-                let path = watch.judge(beats, nowMilliseconds: now)
+                let path = watch.judge(
+                    beats,
+                    nowMilliseconds: now,
+                    monotonicMilliseconds: MonotonicClock.nowMilliseconds
+                )
                 isFull = try sweep(SilenceStore(connection), path, &held)
                 scans.recordNanoseconds(MonotonicClock.nowNanoseconds - start)
                 session.succeeded()

@@ -37,6 +37,21 @@ public final class Connection {
     /// False once an error of kind `connectionLost` was met: every later call fails.
     public var isUsable: Bool { !handle.isLost }
 
+    /// Makes the connection unusable: its session is in a state that must not reach another transaction.
+    ///
+    /// - Parameter cause: why it could not be put right.
+    /// - Returns: the cause as an error of kind `connectionLost`.
+    func giveUp(_ cause: DatabaseError) -> DatabaseError {
+        handle.isLost = true
+        // CR_SERVER_LOST
+        return DatabaseError(
+            code: 2013,
+            sqlState: "HY000",
+            message: "the session is given up: \(cause.message) (errno \(cause.code))",
+            operation: cause.operation
+        )
+    }
+
     /// The server's version, like `10.11.14-MariaDB`.
     public var serverVersion: String {
         handle.checkThread()

@@ -1,6 +1,7 @@
 import Foundation
 package import Glibc
 import Synchronization
+import TestSupport
 
 /// A program at work beside the test, its output in files. It is killed when nobody holds it any more.
 ///
@@ -31,13 +32,18 @@ package final class Command: Sendable {
     ///   - arguments: the program, searched in PATH, and its arguments.
     ///   - environment: all of its variables.
     ///   - folder: where its output is kept.
-    /// - Throws: `EndToEndError` with the errno.
+    /// - Throws: `TestSupportError` with the system's words.
     package init(_ arguments: [String], environment: [String: String], folder: String) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         name = arguments.joined(separator: " ")
         outputPath = "\(folder)/command-\(number).out"
         errorPath = "\(folder)/command-\(number).err"
-        pid = try Self.spawn(arguments, environment, outputPath, errorPath)
+        pid = try Spawn.start(
+            arguments,
+            environment: environment,
+            outputPath: outputPath,
+            errorPath: errorPath
+        )
     }
 
     deinit {
@@ -63,8 +69,7 @@ package final class Command: Sendable {
             guard status == nil else { return false }
             var raw: Int32 = 0
             guard unsafe waitpid(pid, &raw, WNOHANG) == pid else { return true }
-            // wait(2): the low seven bits are the signal that ended it, 0 if none did.
-            status = raw & 0x7F == 0 ? (raw >> 8) & 0xFF : 128 + (raw & 0x7F)
+            status = Spawn.exitStatus(raw)
             return false
         }
     }
@@ -96,46 +101,6 @@ package final class Command: Sendable {
 
     private static func content(_ path: String) -> String {
         (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    }
-
-    private static func spawn(
-        _ arguments: [String],
-        _ environment: [String: String],
-        _ outputPath: String,
-        _ errorPath: String
-    ) throws -> pid_t {
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        let new = O_WRONLY | O_CREAT | O_TRUNC
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_addopen(&actions, 1, outputPath, new, 0o600)
-        unsafe posix_spawn_file_actions_addopen(&actions, 2, errorPath, new, 0o600)
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        let variables = environment.map { "\($0)=\($1)" }
-        var argumentVector = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        var environmentVector = unsafe variables.map { unsafe strdup($0) } + [nil]
-        defer {
-            unsafe argumentVector.forEach { unsafe free($0) }
-            unsafe environmentVector.forEach { unsafe free($0) }
-        }
-        var pid: pid_t = 0
-        let code = unsafe posix_spawnp(
-            &pid,
-            arguments[0],
-            &actions,
-            &attributes,
-            &argumentVector,
-            &environmentVector
-        )
-        guard code == 0 else { throw EndToEndError("cannot start \(arguments[0]): errno \(code)") }
-        return pid
     }
 }
 

@@ -3,7 +3,7 @@ public struct TestSupportError: Error, CustomStringConvertible {
     /// What failed, with the end of the log where there is one.
     public let description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

@@ -145,6 +145,12 @@ struct ArgumentTests {
                     $0.isIncremental = true; $0.bitmap = "b"; $0.changedBlocks = ["/a"]
                 }
             ),
+            (
+                "--bitmap",
+                {
+                    $0.isIncremental = true; $0.bitmap = "qemu:dirty-bitmap:"
+                }
+            ),
             ("--nbd-targets", { $0.nbdTargets = "2000:nbd://h/a,2001:nbd://h/b" }),
             ("--connections", { $0.connections = 0 }),
             (

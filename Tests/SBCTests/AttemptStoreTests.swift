@@ -36,6 +36,17 @@ struct AttemptStoreTests {
         #expect(try store.lock() != nil)
     }
 
+    @Test func `a lock goes with its owner, though a process that is being started has a copy of it`() throws
+    {
+        let folder = TemporaryFolder()
+        let store = AttemptStore(directory: folder.path, jobID: "job")
+        var first = try store.lock()
+        let copy = dup(try #require(first).number)
+        defer { close(copy) }
+        first = nil
+        #expect(try store.lock() != nil)
+    }
+
     @Test(arguments: ["../../etc/x", ".", "..", "a/b", "ü b", String(repeating: "\u{1F600}", count: 64)])
     func `any job id makes one file in the folder`(jobID: String) throws {
         let folder = TemporaryFolder()

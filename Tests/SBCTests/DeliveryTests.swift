@@ -267,7 +267,6 @@ struct DeliveryTests {
             totals: [1],
             attempt: 1,
             seqSentMax: 0,
-            startedAtMilliseconds: 0,
             messages: [registration, completion]
         )
         var older = Delivery(report, mayChangeAttempt: false)

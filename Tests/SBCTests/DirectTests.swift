@@ -53,12 +53,7 @@ import Testing
     @Test(arguments: UInt64(0)..<6)
     func `a sparse file keeps its bytes and its holes, over an old target too`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        let size = Int.random(in: 1..<20_000_000, using: &random)
-        let pieces = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
-            let offset = Int.random(in: 0..<size, using: &random)
-            return (offset, random.bytes(min(size - offset, Int.random(in: 1..<700_000, using: &random))))
-        }
-        try DiskFile.make(folder("s"), size: size, data: pieces)
+        let size = try DiskFile.makeSparse(folder("s"), sizeMax: 20_000_000, &random)
         if seed % 2 == 1 {
             let old = size + 5_000_000
             try DiskFile.make(folder("t"), size: old, data: [(0, random.bytes(old))])

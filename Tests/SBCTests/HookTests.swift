@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 import Threading
 
@@ -102,6 +103,24 @@ import Threading
                 == 1
         )
         #expect(lines("log") == ["failed"])
+    }
+
+    @Test func `a hook inherits no file of ours, so that none stays locked with what it leaves running`()
+        throws
+    {
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(503, "{}") }
+        defer { hub.stop() }
+        try DiskFile.make(folder("export"), size: 1 << 20)
+        let server = try NBDServer.nbdkit(["file", folder("export")])
+        let list = { (name: String) in "readlink /proc/self/fd/* >\(folder(name)); true" }
+        let code = try run(hub, snapshot: list("snapshot"), release: list("release")) {
+            $0.disks.append("\(folder("source"))=\(server.uri)")
+            $0.drainTimeoutSeconds = 0
+        }
+        #expect(code == 0)
+        for name in ["snapshot", "release"] {
+            #expect(lines(name).filter { $0.hasPrefix(folder.path) } == [folder(name)])
+        }
     }
 
     @Test func `a hook that takes too long is ended with all that it started`() throws {

@@ -101,6 +101,17 @@ import Threading
         #expect(mode[.posixPermissions] as? Int == 0o600)
     }
 
+    @Test func `a beginning that nobody knows stays unknown, also in a file`() throws {
+        var report = report("job-1")
+        report.startedAtMilliseconds = nil
+        report.messages[0].atMilliseconds = nil
+        let claim = try spool.write(report)
+        let text = try String(contentsOfFile: "\(spool.directory)/\(claim.entry.name)", encoding: .utf8)
+        // As every version has written it.
+        #expect(text.contains(#""started_at_ms":0,"#))
+        #expect(spool.report(claim) == report)
+    }
+
     @Test func `a claimed report is nobody else's, also once it is rewritten`() throws {
         let report = report("job-1")
         let claim = try spool.write(report)

@@ -59,6 +59,19 @@ enum DiskFile {
         try handle.synchronize()
     }
 
+    /// Makes one of some size with data at some places.
+    ///
+    /// - Returns: its size in bytes.
+    static func makeSparse(_ path: String, sizeMax: Int, _ random: inout SplitMix64) throws -> Int {
+        let size = Int.random(in: 1..<sizeMax, using: &random)
+        let pieces = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
+            let offset = Int.random(in: 0..<size, using: &random)
+            return (offset, random.bytes(min(size - offset, Int.random(in: 1..<700_000, using: &random))))
+        }
+        try make(path, size: size, data: pieces)
+        return size
+    }
+
     static func content(_ path: String) throws -> Data {
         try Data(contentsOf: URL(fileURLWithPath: path))
     }

@@ -170,6 +170,32 @@ import Threading
         }
     }
 
+    @Test func `disks come in their order, also where a hub has no index by it`() throws {
+        try withCommitter { committer, connection in
+            // What is left is by the disk's status: the one that is not completed comes first.
+            try connection.execute("ALTER TABLE backup_disks DROP INDEX uk_backup_disk")
+            let ids = (10..<20).map { "backup-new-\($0)" }
+            let made = committer.commit(try ids.map { try registration($0, disks: [[:], [:], [:]]) })
+            #expect(made.allSatisfy { $0.verdict == .created }, "\(made)")
+            let jobs = try ids.map { try #require(JobID($0)) }
+            for index in [0, 2] as [Int32] {
+                let completions = jobs.map {
+                    DiskCompletion(jobID: $0, diskIndex: index, changeID: "c", bytes: 1)
+                }
+                _ = committer.commit(completions.map { item(.completion($0)) })
+            }
+            let tables = try BatchTables(connection)
+            let locked = try connection.transaction { () throws(DatabaseError) in
+                try JobStore(connection).lock(jobs, through: tables)
+            }
+            #expect(locked.jobs.count == jobs.count)
+            for job in locked.jobs.values {
+                #expect(job.disks.map(\.index) == [0, 1, 2])
+                #expect(job.disks.map(\.status) == [.completed, .pending, .completed])
+            }
+        }
+    }
+
     @Test func `an id that only looks different is refused by name, and the stored job stays`() throws {
         try withCommitter { committer, connection in
             let id = "backup-pgtest1-1759990000"

@@ -122,6 +122,37 @@ import Threading
         }
     }
 
+    @Test func `a session that cannot come back to the present is given up, and stamps nothing else`() throws
+    {
+        let server = try PrivateMariaDB.shared(timeZone: "-03:00")
+        let settings = try server.createDatabase()
+        let relay = try StatementRelay(before: settings, spoiling: "SET timestamp = DEFAULT")
+        defer { relay.stop() }
+        let late = try registration("late", age: 3_600_000)
+        let plain = try registration("plain")
+        try ThreadRun {
+            try DatabaseLibrary.withThread { () throws in
+                try Migrator(settings, owner: "test").run()
+                let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                let health = Health(waitingFor: [])
+                let session = Session(relay.settings, part: "test", health: health, logger: logger)
+                let committer = Committer(session, logger: logger)
+                #expect(committer.commit([late]).map(\.verdict) == [.unavailable])
+                relay.heal()
+                // A database that has just failed is not tried again at once.
+                Pause.milliseconds(600)
+                #expect(committer.commit([plain]).map(\.verdict) == [.created])
+                let ages = try Connection.open(settings).query(
+                    """
+                    SELECT UNIX_TIMESTAMP() - UNIX_TIMESTAMP(started_at),
+                      CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) - last_contact_ms FROM backup_jobs
+                    """
+                )
+                #expect(try ages.count == 1 && ages[0].int(0) < 60 && ages[0].int(1) < 60_000, "\(ages)")
+            }
+        }.value()
+    }
+
     @Test func `what comes late is stamped with when it was, and only there`() throws {
         try withCommitter { committer, connection in
             let start = MonotonicClock.nowMilliseconds

@@ -1,6 +1,6 @@
 import Database
 import Foundation
-import Glibc
+import TestSupport
 
 /// The writer as it is built, run to its end.
 enum WriterProgram {
@@ -26,28 +26,18 @@ enum WriterProgram {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        for (descriptor, file) in [(Int32(1), output ?? "\(folder)/out"), (2, "\(folder)/err")] {
-            unsafe posix_spawn_file_actions_addopen(&actions, descriptor, file, O_WRONLY | O_CREAT, 0o600)
-        }
-        let environment = [
-            "SENDENSE_DATABASE_SOCKET=\(settings.socketPath ?? "")",
-            "SENDENSE_DATABASE_NAME=\(settings.database)", "SENDENSE_DATABASE_USER=\(settings.user)",
-            "SENDENSE_DATABASE_PASSWORD=\(settings.password)",
-        ]
-        var vector = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-        var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (vector + variables).forEach { unsafe free($0) } }
-        var pid: pid_t = 0
-        let code = unsafe posix_spawn(&pid, path, &actions, nil, &vector, &variables)
-        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .ENOENT) }
-        var status: Int32 = 0
-        while unsafe waitpid(pid, &status, 0) == -1, errno == EINTR {}
+        let pid = try Spawn.start(
+            [path] + arguments,
+            environment: [
+                "SENDENSE_DATABASE_SOCKET": settings.socketPath ?? "",
+                "SENDENSE_DATABASE_NAME": settings.database, "SENDENSE_DATABASE_USER": settings.user,
+                "SENDENSE_DATABASE_PASSWORD": settings.password,
+            ],
+            outputPath: output ?? "\(folder)/out",
+            errorPath: "\(folder)/err"
+        )
         return Output(
-            // wait(2): the low seven bits are the signal that ended it.
-            status: status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F),
+            status: Spawn.wait(for: pid),
             text: output == nil ? try String(contentsOfFile: "\(folder)/out", encoding: .utf8) : "",
             errorText: try String(contentsOfFile: "\(folder)/err", encoding: .utf8)
         )

@@ -25,12 +25,12 @@ extension BackupPlan {
     /// What each disk's incremental copy goes by.
     static func changes(_ options: BackupOptions, diskCount: Int) throws(UsageError) -> [ChangeSource] {
         if let bitmap = options.bitmap {
-            guard options.changedBlocks.isEmpty, !bitmap.isEmpty else {
-                throw UsageError("--bitmap: give the bitmap's name, and no --changed-blocks beside it")
-            }
             // Its metadata context, as nbdinfo lists it, names the same.
             let prefix = NBDContext.dirtyBitmap("")
             let name = bitmap.hasPrefix(prefix) ? String(bitmap.dropFirst(prefix.count)) : bitmap
+            guard options.changedBlocks.isEmpty, !name.isEmpty else {
+                throw UsageError("--bitmap: give the bitmap's name, and no --changed-blocks beside it")
+            }
             return Array(repeating: .bitmap(name), count: diskCount)
         }
         guard options.changedBlocks.count == diskCount else {

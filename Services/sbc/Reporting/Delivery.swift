@@ -58,7 +58,7 @@ struct Delivery {
     ///     be made: it would fence the newer.
     init(_ report: SpooledReport, mayChangeAttempt: Bool) {
         attempt = report.attempt
-        startedAtMilliseconds = report.startedAtMilliseconds > 0 ? report.startedAtMilliseconds : nil
+        startedAtMilliseconds = report.startedAtMilliseconds
         self.mayChangeAttempt = mayChangeAttempt
         queue = report.messages
         seqSentMax = report.seqSentMax

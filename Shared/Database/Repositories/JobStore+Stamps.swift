@@ -80,6 +80,9 @@ extension JobStore {
 
     /// Runs `body` with a NOW() that lies so many seconds back. Where the server does not let a session choose
     /// (`secure_timestamp`), it is the present one.
+    ///
+    /// - Throws: `DatabaseError`; of kind `connectionLost` where the session keeps such a NOW(), and is given up for
+    ///   that: all that it stored from then on would be as old.
     private func before(_ seconds: Int64, _ body: () throws(DatabaseError) -> Void) throws(DatabaseError) {
         guard seconds > 0 else { return try body() }
         do throws(DatabaseError) {
@@ -91,10 +94,18 @@ extension JobStore {
         do throws(DatabaseError) {
             try body()
         } catch {
-            try connection.execute("SET timestamp = DEFAULT")
+            try takePresent()
             throw error
         }
-        try connection.execute("SET timestamp = DEFAULT")
+        try takePresent()
+    }
+
+    private func takePresent() throws(DatabaseError) {
+        do throws(DatabaseError) {
+            try connection.execute("SET timestamp = DEFAULT")
+        } catch {
+            throw connection.giveUp(error)
+        }
     }
 
     /// Whole seconds, as the columns hold; what is younger is the present.

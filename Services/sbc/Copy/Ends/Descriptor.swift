@@ -10,6 +10,9 @@ final class Descriptor: Sendable {
     }
 
     deinit {
+        // A lock (flock) is not left to close: a process that another thread is starting has a copy of the descriptor
+        // until it executes its program, and would hold the lock so long.
+        flock(number, LOCK_UN)
         close(number)
     }
 }

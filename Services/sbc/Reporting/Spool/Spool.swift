@@ -24,9 +24,9 @@ struct Spool: Sendable {
         }
 
         init(_ report: SpooledReport) {
-            name =
-                Spool.jobName(report.identity.jobID)
-                + ".\(Self.padded(report.attempt, 19)).\(Self.padded(report.startedAtMilliseconds, 15)).json"
+            let attempt = Self.padded(report.attempt, 19)
+            let started = Self.padded(report.startedAtMilliseconds ?? 0, 15)
+            name = "\(Spool.jobName(report.identity.jobID)).\(attempt).\(started).json"
         }
 
         static func < (left: Entry, right: Entry) -> Bool { left.name < right.name }

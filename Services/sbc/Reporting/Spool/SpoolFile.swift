@@ -63,8 +63,8 @@ struct SpoolFile: Codable {
         case endedAt = "ended_at_ms"
     }
 
-    /// When the run began, where it is known.
-    var begun: Int64? { startedAt > 0 ? startedAt : nil }
+    /// When the run began, in milliseconds since 1970 UTC. The file has 0 where nobody knows.
+    var startedAtMilliseconds: Int64? { startedAt > 0 ? startedAt : nil }
 
     init(_ report: SpooledReport) {
         version = Self.version
@@ -76,7 +76,7 @@ struct SpoolFile: Codable {
         totals = report.totals
         attempt = report.attempt
         seqSentMax = report.seqSentMax
-        startedAt = report.startedAtMilliseconds
+        startedAt = report.startedAtMilliseconds ?? 0
         endedAt = report.endedAtMilliseconds
         messages =
             report.refusals.map { Message($0.message, refusal: $0.reason) }
@@ -171,7 +171,7 @@ extension SpooledReport {
             totals: file.totals,
             attempt: file.attempt,
             seqSentMax: file.seqSentMax,
-            startedAtMilliseconds: file.startedAt,
+            startedAtMilliseconds: file.startedAtMilliseconds,
             endedAtMilliseconds: file.endedAt,
             messages: messages
         )
@@ -182,7 +182,7 @@ extension Outgoing {
     fileprivate init?(_ message: SpoolFile.Message, in file: SpoolFile) {
         switch message.kind {
         case .registration:
-            self.init(content: .registration, atMilliseconds: message.at ?? file.begun)
+            self.init(content: .registration, atMilliseconds: message.at ?? file.startedAtMilliseconds)
         case .completion:
             guard let disk = message.disk, let changeID = message.changeID, let bytes = message.bytes else {
                 return nil

@@ -90,7 +90,7 @@ struct SpoolKeeper {
             totals: writer.totals,
             attempt: desk.delivery.attempt,
             seqSentMax: desk.delivery.seqSentMax,
-            startedAtMilliseconds: desk.startedAtMilliseconds ?? 0,
+            startedAtMilliseconds: desk.startedAtMilliseconds,
             endedAtMilliseconds: desk.endedAtMilliseconds,
             messages: desk.delivery.messages,
             refusals: refusals

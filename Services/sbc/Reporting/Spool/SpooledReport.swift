@@ -14,8 +14,8 @@ struct SpooledReport: Equatable, Sendable {
     var attempt: Int64
     /// The newest `seq` that may have reached the hub.
     var seqSentMax: Int64
-    /// When the run began, in milliseconds since 1970 UTC.
-    var startedAtMilliseconds: Int64
+    /// When the run began, in milliseconds since 1970 UTC. nil: nobody knows.
+    var startedAtMilliseconds: Int64?
     /// When it ended, likewise. nil: it had not yet when this was written.
     var endedAtMilliseconds: Int64?
     /// In the order in which they are due, each with its own `seq` and time.
