@@ -102,7 +102,7 @@ free_from_leaks() {
 
 test_tree() {
     local status
-    need_packages "${DATABASE_PACKAGES[@]}" "${NBD_PACKAGES[@]}"
+    need_packages "${DATABASE_PACKAGES[@]}" "${NBD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     prepare_build
     if [[ $CONFIG == release ]]; then
         # @testable imports need it; debug builds have it anyway.

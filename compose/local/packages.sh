@@ -18,6 +18,11 @@ readonly NBD_PACKAGES=(
     "nbdkit|nbdkit|nbdkit, the NBD server of the tests' sources"
     "qemu-utils|qemu-nbd|qemu-nbd and qemu-img, which serve and compare the tests' images"
 )
+# What the tests take for servers with TLS and for terminals.
+readonly TEST_PACKAGES=(
+    "openssl|openssl|openssl, which makes the certificates of the tests"
+    "python3|python3|python3, the tests' HTTPS server"
+)
 readonly BENCH_COPY_PACKAGES=(
     "${NBD_PACKAGES[@]}"
     "libnbd-bin|nbdcopy|nbdcopy, beside which the backup client is measured"
