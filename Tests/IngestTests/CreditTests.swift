@@ -41,6 +41,17 @@ import Testing
         #expect(refused.isEmpty && !refused.isInterruption(nowMilliseconds: 5000))
     }
 
+    /// The links look every 50 ms; a look through a whole fleet at each would keep the door waiting.
+    @Test func `what is old is looked for once a second`() {
+        var refused = RefusedJobs(gapMilliseconds: 1000)
+        refused.forget(nowMilliseconds: 5000)
+        refused.refuse(Self.job(1), nowMilliseconds: 4000)
+        refused.forget(nowMilliseconds: 5999)
+        #expect(!refused.isEmpty)
+        refused.forget(nowMilliseconds: 6000)
+        #expect(refused.isEmpty)
+    }
+
     @Test func `credit is asked for until a beat that asks for it is stored`() {
         var credit = LinkCredit()
         #expect(credit.isDemanded, "the first beat of a run")

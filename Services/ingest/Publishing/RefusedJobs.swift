@@ -14,7 +14,12 @@ struct RefusedJobs {
     /// The most jobs that it knows; with more it is an interruption whatever they are.
     static let countMax = 100_000
 
+    /// Milliseconds between looks for what has lost its meaning: with a whole fleet refused, one takes tens
+    /// of milliseconds, for which the door waits.
+    private static let forgetPauseMilliseconds: Int64 = 1000
+
     private let gapMilliseconds: Int64
+    private var lastForgetMilliseconds = Int64.min / 2
     private var entries: [JobID: Entry] = [:]
     /// Clients that were turned away before they could name a job.
     private var strangers: Entry?
@@ -48,8 +53,10 @@ struct RefusedJobs {
             }
     }
 
-    /// Drops what has lost its meaning.
+    /// Drops what has lost its meaning, at most once a second.
     mutating func forget(nowMilliseconds: Int64) {
+        guard nowMilliseconds - lastForgetMilliseconds >= Self.forgetPauseMilliseconds else { return }
+        lastForgetMilliseconds = nowMilliseconds
         entries = entries.filter { isFresh($0.value, nowMilliseconds) }
         if let known = strangers, !isFresh(known, nowMilliseconds) { strangers = nil }
     }
