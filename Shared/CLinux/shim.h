@@ -6,6 +6,7 @@
 #include <linux/stat.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -39,4 +40,17 @@ static inline long long sendense_direct_unit(int descriptor) {
 static inline int sendense_punch_hole(int descriptor, off_t offset, off_t length) {
     return (int)syscall(
         SYS_fallocate, descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+// F_OFD_SETLK of fcntl(2): takes or gives up a lock of all of a file, held by the open descriptor and not by the process.
+static inline int sendense_set_whole_lock(int descriptor, short type) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+    return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+static inline int sendense_lock_whole(int descriptor) { return sendense_set_whole_lock(descriptor, F_WRLCK); }
+static inline int sendense_unlock_whole(int descriptor) { return sendense_set_whole_lock(descriptor, F_UNLCK); }
+// A device's number, as stat(2) has it, and its halves, as sysfs names it.
+static inline unsigned int sendense_major(unsigned long long device) { return major(device); }
+static inline unsigned int sendense_minor(unsigned long long device) { return minor(device); }
+static inline unsigned long long sendense_device(unsigned int major_number, unsigned int minor_number) {
+    return makedev(major_number, minor_number);
 }

@@ -6,6 +6,9 @@ package import Glibc
 /// The backup client starts its hooks by code of its own: groups and pipes of its own are all that matters there, and it
 /// links nothing of the tests.
 package enum Spawn {
+    /// Above all descriptors that this process has.
+    private static let descriptorEnd: Int32 = 256
+
     /// Starts a program without input. No signal is blocked for it, though this process may have some blocked.
     ///
     /// - Parameters:
@@ -34,6 +37,9 @@ package enum Spawn {
         } else {
             unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
+        // A file that another test has open just now would be open in the program for all its life, and look used.
+        // One that is not open is no error.
+        for number in 3..<descriptorEnd { unsafe posix_spawn_file_actions_addclose(&actions, number) }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }

@@ -60,7 +60,7 @@ import Threading
         let lane = CopyLane(
             job: job,
             source: .file(source),
-            target: .file(TargetFile(file: target, isBlank: true))
+            target: .file(TargetFile(file: target, isBlank: true, diskSize: 0))
         )
         for _ in 0..<job.settings.retry.requestTriesMax {
             #expect(lane.failure == nil)

@@ -39,10 +39,7 @@ struct BackupRun {
             }
         } catch {
             lock = nil
-            logger.warning(
-                "the state cannot be kept, attempts may be counted wrong",
-                metadata: ["error": "\(error)"]
-            )
+            warn("the state cannot be kept, attempts may be counted wrong", error)
         }
         defer { withExtendedLifetime(lock) {} }
         let startedAt = MonotonicClock.nowMilliseconds
@@ -131,6 +128,7 @@ struct BackupRun {
             do throws(CopyError) {
                 try PreparedDisk.check(disks)
                 try lockTargets(&disks)
+                try checkMarks(disks)
             } catch {
                 firstError = error
             }
@@ -179,13 +177,42 @@ struct BackupRun {
                     jobID: plan.identity.jobID
                 )
             } catch {
-                logger.warning(
-                    "the target cannot be locked, another run might write it too",
-                    metadata: ["error": "\(error)"]
-                )
+                warn("the target cannot be locked, another run might write it too", error)
                 continue
             }
             if let refusal { throw refusal }
+        }
+    }
+
+    /// An incremental copy onto what a full one left incomplete would be no copy of the source.
+    private func checkMarks(_ disks: [PreparedDisk]) throws(CopyError) {
+        for disk in disks where disk.changes != nil {
+            guard let refusal = mark(of: disk.index).refusal(of: disk.target.name) else { continue }
+            throw CopyError(diskIndex: disk.index, reason: refusal)
+        }
+    }
+
+    private func mark(of index: Int) -> TargetMark {
+        TargetMark(plan.disks[index].target, directory: plan.stateDirectory)
+    }
+
+    /// A full copy is about to change its target.
+    private func setMark(of disk: PreparedDisk) {
+        guard disk.changes == nil else { return }
+        do throws(StateError) {
+            try mark(of: disk.index).set(jobID: plan.identity.jobID)
+        } catch {
+            warn("the target cannot be marked as incomplete, for a later incremental backup to refuse", error)
+        }
+    }
+
+    /// Full copies are complete, and their targets have lasting names.
+    private func clearMark(of index: Int) {
+        guard plan.changes == nil else { return }
+        do throws(StateError) {
+            try mark(of: index).clear()
+        } catch {
+            warn("the target stays marked as incomplete, and an incremental backup will refuse it", error)
         }
     }
 
@@ -239,6 +266,7 @@ struct BackupRun {
             limit: limit,
             cancellation: cancellation,
             onNotice: { [logger] text in logger.warning("\(text)") },
+            onDiskBegins: { setMark(of: $0) },
             onDiskCompleted: { _ in reporter?.post(.diskCompleted) },
             onFailure: { reporter?.post(.failed($0.description)) }
         )
@@ -270,6 +298,7 @@ struct BackupRun {
             reporter?.post(.failed(error.description))
             return (.failed(error), hooks.release(outcome: "failed"))
         }
+        for index in counters.disks.indices { clearMark(of: index) }
         let releaseFailure = hooks.release(outcome: "completed")
         tellCompletion(counters, reporter, releaseFailure)
         return (nil, releaseFailure)
@@ -294,6 +323,7 @@ struct BackupRun {
         for index in counters.disks.indices where isCompleted(index) {
             do throws(CopyError) {
                 try engine.syncDirectories { $0 == index }
+                clearMark(of: index)
                 tellDisks(counters, reporter) { $0 == index }
             } catch {
                 // Not told: after a power cut the target might have no name.
@@ -342,5 +372,11 @@ struct BackupRun {
 
     private func complain(_ text: String) {
         Output.complain(text)
+    }
+
+    /// What makes a backup less safe and does not end it: for the log, and for who looks on.
+    private func warn(_ words: String, _ error: StateError) {
+        logger.warning("\(words)", metadata: ["error": "\(error)"])
+        complain("warning: \(words): \(error)")
     }
 }

@@ -10,6 +10,7 @@ final class CopyEngine: Sendable {
     private let limit: RateLimit?
     private let cancellation: Cancellation
     private let onNotice: @Sendable (String) -> Void
+    private let onDiskBegins: @Sendable (PreparedDisk) -> Void
     private let onDiskCompleted: @Sendable (Int) -> Void
     private let onFailure: @Sendable (CopyError) -> Void
     private let nextDisk = Atomic<Int>(0)
@@ -17,7 +18,7 @@ final class CopyEngine: Sendable {
     private let finished = Latch()
 
     /// An engine that has not started. On its threads it calls `onNotice` with rare words for the log,
-    /// `onDiskCompleted` when a disk is durable on its target, and `onFailure` with the first failure, while
+    /// `onDiskBegins` before a disk's target is changed, `onDiskCompleted` when a disk is durable on its target, and `onFailure` with the first failure, while
     /// other disks may still be stopping.
     init(
         disks: [PreparedDisk],
@@ -26,6 +27,7 @@ final class CopyEngine: Sendable {
         limit: RateLimit?,
         cancellation: Cancellation,
         onNotice: @escaping @Sendable (String) -> Void = { _ in },
+        onDiskBegins: @escaping @Sendable (PreparedDisk) -> Void = { _ in },
         onDiskCompleted: @escaping @Sendable (Int) -> Void = { _ in },
         onFailure: @escaping @Sendable (CopyError) -> Void = { _ in }
     ) {
@@ -35,6 +37,7 @@ final class CopyEngine: Sendable {
         self.limit = limit
         self.cancellation = cancellation
         self.onNotice = onNotice
+        self.onDiskBegins = onDiskBegins
         self.onDiskCompleted = onDiskCompleted
         self.onFailure = onFailure
     }
@@ -104,6 +107,7 @@ final class CopyEngine: Sendable {
                 onFailure: { [self] in fail($0) }
             )
             do throws(CopyError) {
+                onDiskBegins(disk)
                 if try copy.run() { onDiskCompleted(disk.index) }
             } catch {
                 fail(error)

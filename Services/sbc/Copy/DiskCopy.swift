@@ -18,6 +18,8 @@ final class DiskCopy: Sendable {
     /// Hears what an operator would want to know, on a copy's thread; never anything frequent.
     let onNotice: @Sendable (String) -> Void
     private let onFailure: @Sendable (CopyError) -> Void
+    /// Bytes to deal with: a million regions are not to be added up for each of them.
+    private let total: Int64
     private let laneCount: Int
     private let dealer: Mutex<StretchDealer>
     private let looked = Mutex<(bytes: Int64, data: Int64)>((0, 0))
@@ -43,7 +45,8 @@ final class DiskCopy: Sendable {
         self.cancellation = cancellation
         self.onNotice = onNotice
         self.onFailure = onFailure
-        let useful = Int(clamping: (disk.total + Self.bytesPerLaneMin - 1) / Self.bytesPerLaneMin)
+        total = disk.total
+        let useful = Int(clamping: (total + Self.bytesPerLaneMin - 1) / Self.bytesPerLaneMin)
         laneCount = max(
             1,
             min(
@@ -78,6 +81,8 @@ final class DiskCopy: Sendable {
             try readBack()
             guard !cancellation.isCancelled else { return false }
         }
+        try checkTarget()
+        disk.unlockTarget()
         counters.set(.completed)
         return true
     }
@@ -97,7 +102,7 @@ final class DiskCopy: Sendable {
         looked.withLock { looked in
             looked.bytes += bytes
             looked.data += data
-            counters.setData(looked.data + disk.total - looked.bytes)
+            counters.setData(looked.data + total - looked.bytes)
         }
     }
 
@@ -156,7 +161,7 @@ final class DiskCopy: Sendable {
         switch target {
         case .file(let file):
             let isBlank = !file.isDevice && disk.changes == nil
-            laneTarget = .file(TargetFile(file: file, isBlank: isBlank))
+            laneTarget = .file(TargetFile(file: file, isBlank: isBlank, diskSize: disk.size))
         case .nbd(let end, let connection): laneTarget = .nbd(end, connection)
         }
         return CopyLane(job: self, source: laneSource, target: laneTarget)
@@ -244,6 +249,27 @@ final class DiskCopy: Sendable {
             throw fault(
                 "the source \(file.path) had \(disk.size) bytes at the start and has \(now.size) now; "
                     + "copy a snapshot, or a disk that is not in use",
+                nil
+            )
+        }
+    }
+
+    /// What was written may have lost its name meanwhile, or been cut: then it is no backup that anybody will find.
+    private func checkTarget() throws(CopyError) {
+        guard case .file(let file) = disk.target else { return }
+        var status = stat()
+        guard unsafe stat(file.path, &status) == 0 else {
+            throw fault("the target \(file.path) was removed or renamed during the copy", errno)
+        }
+        guard FileIdentity(status) == file.identity else {
+            throw fault("the target \(file.path) was replaced by another during the copy", nil)
+        }
+        let now = try OpenFile(file.descriptor, path: file.path, diskIndex: disk.index)
+        let expected = disk.changes == nil && !file.isDevice ? disk.size : max(disk.size, file.size)
+        guard now.size == expected else {
+            throw fault(
+                "the target \(file.path) has \(now.size) bytes instead of \(expected): it was cut or extended "
+                    + "during the copy",
                 nil
             )
         }

@@ -41,7 +41,7 @@ struct RunResult: Sendable {
     var holeBytes: Int64 { max(0, progress.dealt - progress.moved) }
 
     /// Bytes really moved per second of copying.
-    var meanRate: Int64 { progress.moved * 1000 / max(1, copyMilliseconds) }
+    var meanRate: Int64 { Int64(Double(progress.moved) * 1000 / Double(max(1, copyMilliseconds))) }
 
     /// The peak is measured from second to second, which may miss a burst at the beginning: never below the mean.
     private var shownPeakRate: Int64? { peakRate.map { max($0, meanRate) } }

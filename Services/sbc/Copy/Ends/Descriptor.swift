@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Owns a file descriptor. Sharing it between threads is fine: it is never changed, and closed when the last
@@ -10,9 +11,10 @@ final class Descriptor: Sendable {
     }
 
     deinit {
-        // A lock (flock) is not left to close: a process that another thread is starting has a copy of the descriptor
+        // A lock (flock, OFD) is not left to close: a process that another thread is starting has a copy of the descriptor
         // until it executes its program, and would hold the lock so long.
         flock(number, LOCK_UN)
+        _ = sendense_unlock_whole(number)
         close(number)
     }
 }
@@ -28,6 +30,21 @@ struct FileIdentity: Hashable, Sendable {
         device = UInt64(isDevice ? status.st_rdev : status.st_dev)
         number = isDevice ? 0 : UInt64(status.st_ino)
     }
+
+    private init(device: UInt64) {
+        isDevice = true
+        self.device = device
+        number = 0
+    }
+
+    /// A block device by its number.
+    static func device(_ number: UInt64) -> FileIdentity { FileIdentity(device: number) }
+
+    /// The number of a block device. nil: it is a file.
+    var deviceNumber: UInt64? { isDevice ? device : nil }
+
+    /// The inode of a file. nil: it is a device.
+    var inode: UInt64? { isDevice ? nil : number }
 }
 
 /// An open source or target, with what fstat told.

@@ -6,6 +6,9 @@ enum DiskEnd: Sendable {
     case file(OpenFile)
     case nbd(NBDEnd)
 
+    /// The most bytes of a disk, 8 PiB: what a number in JSON holds to the byte, and of which no sum overflows.
+    static let sizeMax: Int64 = 1 << 53
+
     /// Bytes.
     var size: Int64 {
         switch self {

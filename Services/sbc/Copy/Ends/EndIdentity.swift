@@ -6,7 +6,8 @@ enum EndIdentity: Hashable, Sendable {
     case file(FileIdentity)
     case export(NBDServerIdentity, name: String)
 
-    /// What an NBD URI refers to: the same server by another path, port or host name of this machine is the same.
+    /// What an NBD URI refers to: the same server by another path, or by another name or address of this machine, is the
+    /// same. May block for a name that the system has to resolve.
     init(uri: String) {
         guard let parts = URLComponents(string: uri) else {
             self = .export(.other(uri), name: "")
@@ -20,9 +21,8 @@ enum EndIdentity: Hashable, Sendable {
             self = .export(isThere ? .socket(FileIdentity(status)) : .other(socket), name: name)
             return
         }
-        let host = (parts.host ?? "").lowercased().filter { $0 != "[" && $0 != "]" }
-        let isHere = ["", "localhost", "127.0.0.1", "::1"].contains(host)
-        self = .export(.tcp(host: isHere ? "localhost" : host, port: parts.port ?? 10_809), name: name)
+        let host = HostNames.canonical((parts.host ?? "").filter { $0 != "[" && $0 != "]" })
+        self = .export(.tcp(host: host, port: parts.port ?? 10_809), name: name)
     }
 }
 
@@ -32,11 +32,17 @@ extension EndIdentity {
         guard case .export(let server, let name) = EndIdentity(uri: uri) else { return uri }
         if case .tcp(let host, let port) = server { return "\(host):\(port)/\(name)" }
         let socket = URLComponents(string: uri)?.queryItems?.first { $0.name == "socket" }?.value
-        // Not the socket's inode: a server that starts again makes another.
+        var status = stat()
+        if let socket, unsafe stat(socket, &status) == 0, status.st_nlink > 1 {
+            // It has several names, hard links, of which none is the one.
+            return "socket \(status.st_dev):\(status.st_ino)/\(name)"
+        }
+        // Else not the socket's inode: a server that starts again makes another.
         return "\(socket.map(Self.realPath) ?? uri)/\(name)"
     }
 
-    private static func realPath(_ path: String) -> String {
+    /// A path without symbolic links, as far as it leads anywhere.
+    static func realPath(_ path: String) -> String {
         guard let real = unsafe realpath(path, nil) else { return path }
         defer { unsafe free(real) }
         return unsafe String(cString: real)

@@ -19,7 +19,7 @@ struct PreparedDisk: Sendable {
     /// Bytes of the disk: the source's size when it was opened.
     var size: Int64 { source.size }
 
-    /// Bytes to deal with.
+    /// Bytes to deal with, added up anew each time.
     var total: Int64 { changes.map { $0.reduce(0) { $0 + Int64($1.count) } } ?? size }
 
     /// Offsets and lengths of requests must be multiples of it at both ends, in bytes.
@@ -40,6 +40,13 @@ struct PreparedDisk: Sendable {
         var contexts = [NBDContext.allocation]
         if case .bitmap(let name) = changes { contexts.append(NBDContext.dirtyBitmap(name)) }
         var sourceEnd = try openSource(source, contexts: contexts, diskIndex: index, isStopped: isStopped)
+        guard sourceEnd.size <= DiskEnd.sizeMax else {
+            throw CopyError(
+                diskIndex: index,
+                reason: "the source \(sourceEnd.name) has \(sourceEnd.size) bytes, and a disk "
+                    + "\(DiskEnd.sizeMax) at most; is it the right one?"
+            )
+        }
         // Before the target is made.
         if isDirect { sourceEnd = try sourceEnd.direct(isWritable: false, diskIndex: index) }
         let (openedTarget, isNew) = try openTarget(
@@ -241,7 +248,8 @@ struct PreparedDisk: Sendable {
     }
 
     /// Refuses disks of which one's target is also a source, or the target of another, in this run or in another
-    /// one: two copies into one target would both end well, and leave neither's content.
+    /// one, or in use by another program: two copies into one target would both end well, and leave neither's content.
+    /// Nothing has been changed before.
     static func check(_ disks: [PreparedDisk]) throws(CopyError) {
         for disk in disks {
             for other in disks where other.source.identity == disk.target.identity {
@@ -272,5 +280,6 @@ struct PreparedDisk: Sendable {
                 )
             }
         }
+        for disk in disks { try disk.checkUse(among: disks) }
     }
 }

@@ -81,7 +81,7 @@ extension CopyLane {
 
     /// Has the file system share a piece's blocks between two files. One that cannot is not asked again.
     private func clone(_ piece: Extent, of file: OpenFile) -> Bool {
-        guard canClone, case .file(let targetFile) = target else { return false }
+        guard canClone, case .file(let targetFile) = target, !targetFile.isCut else { return false }
         canClone = targetFile.clone(piece.offset..<piece.offset + piece.length, of: file)
         return canClone
     }
@@ -108,6 +108,10 @@ extension CopyLane {
                 }
             }
         case .file(let targetFile):
+            guard !targetFile.isCut else {
+                failure = job.fault("the target \(targetFile.file.path) was cut during the copy", nil)
+                return
+            }
             finished(index, .write, write(slot, to: targetFile))
         }
     }

@@ -80,6 +80,16 @@ struct TargetFile {
     let file: OpenFile
     /// It reads as zeroes wherever nothing was written: it was made, or emptied, for this copy.
     let isBlank: Bool
+    /// The disk's bytes. The file was given as many before the first write.
+    let diskSize: Int64
+
+    /// Whether it is smaller than it was made: writing on would give it its size again, but not what is lost. A device
+    /// cannot be cut.
+    var isCut: Bool {
+        guard !file.isDevice else { return false }
+        var status = stat()
+        return unsafe fstat(file.descriptor.number, &status) == 0 && status.st_size < diskSize
+    }
 
     /// Makes a stretch read as zeroes by giving it up.
     ///
