@@ -48,6 +48,10 @@ struct SendenseBackupClient: ParsableCommand {
     /// As ArgumentParser's own, but for the exit code of wrong arguments, which is 2 here.
     static func main() {
         StandardStreams.open()
+        if let words = ArgumentText.fault() {
+            Output.complain("error: \(words)")
+            Glibc.exit(ExitStatus.usage)
+        }
         do {
             var command = try parseAsRoot()
             try command.run()

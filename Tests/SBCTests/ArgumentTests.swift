@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import SBC
@@ -87,7 +88,7 @@ struct ArgumentTests {
 
     @Test func `flags win over the environment, the environment over defaults`() throws {
         let bare = try plan()
-        #expect(bare.identity.jobID == "backup-pg-1760099999")
+        #expect(bare.identity.jobID == "backup-pg-1760099999-\(getpid())")
         #expect(bare.hub.url == "http://localhost:8082")
         #expect(bare.isTelemetryOn)
         let environment = [

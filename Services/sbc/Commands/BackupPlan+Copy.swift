@@ -41,11 +41,14 @@ extension BackupPlan {
         }
         var changes: [ChangeSource] = []
         for file in options.changedBlocks {
-            guard let json = try? Data(contentsOf: URL(filePath: file)) else {
-                throw UsageError("--changed-blocks: cannot read \(file)")
+            let json: [UInt8]
+            do throws(InputFile.Fault) {
+                json = try InputFile.bytes(file)
+            } catch {
+                throw UsageError("--changed-blocks: cannot read \(file): \(error)")
             }
             do throws(ChangeList.Fault) {
-                changes.append(.list(try ChangeList(json: json)))
+                changes.append(.list(try ChangeList(json: Data(json))))
             } catch {
                 throw UsageError("--changed-blocks: \(file): \(error)")
             }
@@ -92,6 +95,15 @@ extension BackupPlan {
         }
         settings.connectionsPerDisk = connections
         settings.requestsPerConnection = requests
+        let memory = settings.bufferByteCountMax(diskCount: disks.count)
+        guard memory <= CopySettings.memoryByteCountMax else {
+            throw UsageError(
+                "--requests: \(requests) of \(Units.size(settings.requestLengthMax)) on each of \(connections) "
+                    + "connection(s) of \(min(settings.disksAtOnce, disks.count)) disk(s) at once may take "
+                    + "\(Units.size(memory)) of memory, more than the \(Units.size(CopySettings.memoryByteCountMax)) "
+                    + "that are allowed; lower --requests, --request-size or --connections"
+            )
+        }
         settings.retry.reconnectMillisecondsMax = Int64(options.reconnectTimeoutSeconds) * 1000
         settings.isDirect = options.isDirect
         settings.isForcing = options.isForcing

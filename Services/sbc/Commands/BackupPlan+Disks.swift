@@ -38,6 +38,9 @@ extension BackupPlan {
         } catch {
             throw UsageError("--nbd-targets: \(error)")
         }
+        if let words = options.disks.lazy.compactMap({ Endpoint.fault(ofOldSpelling: $0) }).first {
+            throw UsageError("--disk: \(words)")
+        }
         let sources =
             options.disks.isEmpty
             ? try inventoryDisks(options, inventory).disks.map(\.source) : options.disks.map { Endpoint($0) }

@@ -39,11 +39,13 @@ struct BackupPlan: Sendable {
     ///   - options: what the command line said.
     ///   - environment: the process's variables.
     ///   - nowMilliseconds: milliseconds since 1970 UTC.
+    ///   - processID: ours, which tells runs apart that begin in one second.
     /// - Throws: `UsageError` naming the option and the remedy.
     init(
         _ options: BackupOptions,
         environment: [String: String],
-        nowMilliseconds: Int64
+        nowMilliseconds: Int64,
+        processID: Int32 = getpid()
     ) throws(UsageError) {
         let set = environment.filter { !$0.value.isEmpty }
         guard !options.vm.isEmpty, options.vm.unicodeScalars.count <= Self.vmNameScalarCountMax else {
@@ -55,7 +57,7 @@ struct BackupPlan: Sendable {
         let machine = inventory?.inventory.machine(options.vm)
         let type = try Self.type(options)
         identity = JobIdentity(
-            jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
+            jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds, processID: processID),
             vmName: options.vm,
             backupType: type,
             repositoryID: options.repositoryID ?? machine?.repositoryID,
@@ -122,10 +124,11 @@ struct BackupPlan: Sendable {
     private static func jobID(
         _ options: BackupOptions,
         _ set: [String: String],
-        nowMilliseconds: Int64
+        nowMilliseconds: Int64,
+        processID: Int32
     ) throws(UsageError) -> String {
         let given = options.jobID ?? set["MIGRATEKIT_JOB_ID"]
-        let jobID = given ?? "backup-\(options.vm)-\(nowMilliseconds / 1000)"
+        let jobID = given ?? "backup-\(options.vm)-\(nowMilliseconds / 1000)-\(processID)"
         let scalars = jobID.unicodeScalars
         guard let first = scalars.first, let last = scalars.last, scalars.count <= jobIDScalarCountMax,
             !first.properties.isWhitespace, !last.properties.isWhitespace,
@@ -136,6 +139,10 @@ struct BackupPlan: Sendable {
                     + "characters and no space at either end"
                     + (given == nil ? "; give one with --job-id" : "")
             )
+        }
+        // They are a segment of paths, which whoever handles a URL may take for the folder itself or the one above.
+        guard jobID != ".", jobID != ".." else {
+            throw UsageError("--job-id: '\(jobID)' means a folder in a path; give another")
         }
         return jobID
     }

@@ -67,7 +67,8 @@ struct Check: ParsableCommand {
                 chosen.append(machine)
             }
         }
-        return chosen.flatMap { InventoryCheck(inventory: inventory).disks(of: $0) }
+        let check = InventoryCheck(inventory: inventory)
+        return chosen.flatMap { check.disks(of: $0) }
     }
 }
 

@@ -19,6 +19,7 @@ struct DiskArgument: Equatable, Sendable {
     ///
     /// - Throws: `Fault` if there is none, or more than one could be meant.
     init(_ text: String) throws(Fault) {
+        if let words = Endpoint.fault(ofOldSpelling: text) { throw Fault(description: words) }
         let signs = Self.candidates(in: text)
         guard !signs.isEmpty else {
             throw Fault(

@@ -11,7 +11,11 @@ struct DryRun {
             disks: plan.disks.map { Inventory.Disk(source: $0.source, target: $0.target) },
             hooks: plan.hooks
         )
-        let checks = InventoryCheck(inventory: Inventory(machines: [machine])).disks(of: machine)
+        let checks = InventoryCheck(
+            inventory: Inventory(machines: [machine]),
+            changes: plan.changes,
+            stateDirectory: plan.stateDirectory
+        ).disks(of: machine)
         if plan.isJSON {
             for check in checks { Output.write(check.json.bytes + [UInt8(ascii: "\n")]) }
         } else if !plan.isQuiet {

@@ -55,9 +55,14 @@ struct ChangeList: Equatable, Sendable {
         let decoder = JSONDecoder()
         let list: [Area]
         do {
-            let answer = try? decoder.decode(DiskChangeInfo.self, from: json)
-            list = try answer?.changedArea ?? decoder.decode([Area].self, from: json)
-            covered = answer?.covered
+            // A list may have a million entries: it is not read twice.
+            if json.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") {
+                let answer = try decoder.decode(DiskChangeInfo.self, from: json)
+                list = answer.changedArea
+                covered = answer.covered
+            } else {
+                list = try decoder.decode([Area].self, from: json)
+            }
         } catch {
             throw Fault(
                 description: "must be an array of {\"offset\": bytes, \"length\": bytes}, or an object whose "

@@ -27,6 +27,14 @@ struct CopySettings: Sendable {
     /// A connection more than there are processors to serve it only makes them change between threads.
     static let defaultConnectionCount = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 
+    /// The most bytes of memory for requests that options may come to.
+    static let memoryByteCountMax: Int64 = 2 << 30
+
+    /// The most bytes of memory that requests in flight may take.
+    func bufferByteCountMax(diskCount: Int) -> Int64 {
+        Int64(min(disksAtOnce, diskCount) * connectionsPerDisk * requestsPerConnection) * requestLengthMax
+    }
+
     /// Bytes per request of data: an eighth of a second's worth under a rate limit, so that progress is smooth.
     func requestLength(for disk: PreparedDisk, bytesPerSecond: Int64?) -> Int64 {
         let largest = min(

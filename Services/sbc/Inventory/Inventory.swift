@@ -48,6 +48,9 @@ struct Inventory: Equatable, Sendable {
     /// What is wrong with a file, and where.
     struct Fault: Error, Equatable, CustomStringConvertible {
         var file: String
+        /// The most characters of a reason that are shown: it may quote the file.
+        private static let reasonCountMax = 500
+
         /// From 1. nil where it is about the whole file.
         var line: Int?
         /// From 1, with the line.
@@ -57,7 +60,7 @@ struct Inventory: Equatable, Sendable {
 
         var description: String {
             let place = [line, column].compactMap { $0 }.map { ":\($0)" }.joined()
-            return "\(file)\(place): \(reason)"
+            return "\(file)\(place): \(reason.prefix(Self.reasonCountMax))"
         }
     }
 
@@ -95,9 +98,10 @@ struct Inventory: Equatable, Sendable {
         let usual = try reader.defaults(top["defaults"], at: "defaults")
         let vms = try reader.elements(of: top["vms"], in: root, at: "vms")
         var machines: [Machine] = []
+        var names: Set<String> = []
         for (index, node) in vms.enumerated() {
             let machine = try reader.machine(node, at: "vms[\(index)]", usual)
-            guard !machines.contains(where: { $0.name == machine.name }) else {
+            guard names.insert(machine.name).inserted else {
                 throw reader.fault(
                     node,
                     "vms[\(index)].name: \(machine.name) occurs twice; give each VM once"

@@ -25,7 +25,32 @@ struct InventoryCheck {
     static let connectMilliseconds = 5000
     static let shellMilliseconds: Int64 = 5000
 
+    /// Who names a source or target, by its text.
+    private typealias Place = (machine: String, index: Int)
+
     let inventory: Inventory
+    /// What an incremental backup of the one machine copies, by disk. nil: all is copied.
+    let changes: [ChangeSource]?
+    /// Where targets are marked that a full copy left incomplete. nil: nobody asks.
+    let stateDirectory: String?
+    private let sources: [Endpoint: [Place]]
+    private let targets: [Endpoint: [Place]]
+
+    init(inventory: Inventory, changes: [ChangeSource]? = nil, stateDirectory: String? = nil) {
+        self.inventory = inventory
+        self.changes = changes
+        self.stateDirectory = stateDirectory
+        var sources: [Endpoint: [Place]] = [:]
+        var targets: [Endpoint: [Place]] = [:]
+        for machine in inventory.machines {
+            for (index, disk) in machine.disks.enumerated() {
+                sources[disk.source, default: []].append((machine.name, index))
+                if let target = disk.target { targets[target, default: []].append((machine.name, index)) }
+            }
+        }
+        self.sources = sources
+        self.targets = targets
+    }
 
     /// Looks at every disk of a machine, and at its hooks; those are named with its first disk.
     func disks(of machine: Inventory.Machine) -> [DiskCheck] {
@@ -38,7 +63,11 @@ struct InventoryCheck {
             )
             if index == 0 { check.problems += hookProblems(machine.hooks) }
             look(atSource: &check, hasSnapshot: machine.hooks.snapshot != nil)
+            if let size = check.size, size > DiskEnd.sizeMax {
+                check.problems.append("source: has \(size) bytes, \(DiskEnd.sizeMax) are the most of a disk")
+            }
             look(atTarget: &check)
+            if let changes { look(atChanges: changes[index], &check) }
             if let target = disk.target { check.problems += collisions(target, machine.name, index) }
             return check
         }
@@ -111,7 +140,8 @@ struct InventoryCheck {
         }
         var room = statvfs()
         guard unsafe statvfs(folder, &room) == 0 else { return }
-        let free = Int64(clamping: UInt64(room.f_bavail) * UInt64(room.f_frsize))
+        let (bytes, isTooLarge) = UInt64(room.f_bavail).multipliedReportingOverflow(by: UInt64(room.f_frsize))
+        let free = isTooLarge ? Int64.max : Int64(clamping: bytes)
         if let size = check.size, size > free {
             // Holes take no room, so that it may fit all the same.
             check.notes.append("\(Units.size(free)) free at the target")
@@ -125,18 +155,11 @@ struct InventoryCheck {
 
     /// Two disks must not be written to one place, nor one onto a source.
     private func collisions(_ target: Endpoint, _ name: String, _ index: Int) -> [String] {
-        var problems: [String] = []
-        for machine in inventory.machines {
-            for (number, disk) in machine.disks.enumerated() {
-                if disk.source == target {
-                    problems.append("target: is the source of \(machine.name) disk \(number)")
-                }
-                if disk.target == target, (machine.name, number) != (name, index) {
-                    problems.append("target: is also that of \(machine.name) disk \(number)")
-                }
-            }
+        let read = sources[target, default: []].map {
+            "target: is the source of \($0.machine) disk \($0.index)"
         }
-        return problems
+        let written = targets[target, default: []].filter { ($0.machine, $0.index) != (name, index) }
+        return read + written.map { "target: is also that of \($0.machine) disk \($0.index)" }
     }
 
     private func hookProblems(_ hooks: SnapshotHooks) -> [String] {
@@ -170,8 +193,15 @@ struct InventoryCheck {
         return isThere ? nil : "\(name): is nowhere in PATH"
     }
 
-    private func export(_ uri: String) throws(NBDError) -> NBDExport {
-        try NBDConnection(uri: uri, timeoutMilliseconds: Self.connectMilliseconds, isStopped: { false })
-            .export
+    func export(
+        _ uri: String,
+        contexts: [String] = [NBDContext.allocation]
+    ) throws(NBDError) -> NBDExport {
+        try NBDConnection(
+            uri: uri,
+            contexts: contexts,
+            timeoutMilliseconds: Self.connectMilliseconds,
+            isStopped: { false }
+        ).export
     }
 }

@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+internal import Glibc
 
 /// The inventory of a command: which file, and what is in it.
 struct InventoryFile: Sendable {
@@ -12,10 +12,14 @@ struct InventoryFile: Sendable {
     static func load(_ option: String?, _ set: [String: String]) throws(UsageError) -> InventoryFile? {
         let asked = option ?? set["SENDENSE_SBC_CONFIG"]
         let path = asked ?? BackupPlan.defaultInventory
-        guard let yaml = try? String(contentsOfFile: path, encoding: .utf8) else {
-            guard asked != nil || FileManager.default.fileExists(atPath: path) else { return nil }
+        let yaml: String
+        do throws(InputFile.Fault) {
+            yaml = try InputFile.text(path)
+        } catch {
+            guard asked != nil || error.errorNumber != ENOENT else { return nil }
             throw UsageError(
-                "cannot read the inventory \(path); give another file with --config, or SOURCE=TARGET with --disk"
+                "cannot read the inventory \(path): \(error); give another file with --config, or SOURCE=TARGET "
+                    + "with --disk"
             )
         }
         do throws(Inventory.Fault) {

@@ -39,8 +39,8 @@ extension InventoryReader {
         remedy: String
     ) throws(Inventory.Fault) -> String {
         guard let node else { throw fault(parent, "\(path): is missing; \(remedy)") }
-        guard let text = node.scalar?.string, !text.isEmpty else {
-            throw fault(node, "\(path): must be a text; \(remedy)")
+        guard let text = node.scalar?.string, !text.isEmpty, !node.isNull else {
+            throw fault(node, "\(path): must be a text\(node.isNull ? ", and is null" : ""); \(remedy)")
         }
         return text
     }
@@ -60,11 +60,14 @@ extension InventoryReader {
 
     /// A text for the shell, or a program with its arguments.
     func command(_ node: Node, at path: String) throws(Inventory.Fault) -> HookCommand {
-        if let text = node.scalar?.string, !text.allSatisfy(\.isWhitespace), !text.utf8.contains(0) {
+        if let text = node.scalar?.string, !node.isNull, !text.allSatisfy(\.isWhitespace),
+            !text.utf8.contains(0)
+        {
             return .shell(text)
         }
         let arguments = node.sequence?.compactMap { $0.scalar?.string } ?? []
         guard let program = arguments.first, !program.isEmpty, arguments.count == node.sequence?.count,
+            node.sequence?.contains(where: \.isNull) == false,
             !arguments.contains(where: { $0.utf8.contains(0) })
         else {
             throw fault(node, "\(path): must be a text for /bin/sh, or a list of a program and its arguments")
@@ -75,4 +78,9 @@ extension InventoryReader {
     func fault(_ node: Node, _ reason: String) -> Inventory.Fault {
         Inventory.Fault(file: file, line: node.mark?.line, column: node.mark?.column, reason: reason)
     }
+}
+
+extension Node {
+    /// It is YAML's null, like `~` or nothing at all; `"~"` is a text.
+    fileprivate var isNull: Bool { tag == Tag(.null) }
 }

@@ -128,7 +128,9 @@ struct InventoryReader {
             at: "\(place).source",
             remedy: "give the path or NBD URI to read"
         )
-        var disk = Inventory.Disk(source: Endpoint(source))
+        var disk = Inventory.Disk(
+            source: try endpoint(source, members["source"] ?? node, at: "\(place).source")
+        )
         if members["target"] != nil {
             let target = try text(
                 members["target"],
@@ -136,8 +138,13 @@ struct InventoryReader {
                 at: "\(place).target",
                 remedy: "give the path or NBD URI to write"
             )
-            disk.target = Endpoint(target)
+            disk.target = try endpoint(target, members["target"] ?? node, at: "\(place).target")
         }
         return disk
+    }
+
+    private func endpoint(_ text: String, _ node: Node, at path: String) throws(Inventory.Fault) -> Endpoint {
+        if let words = Endpoint.fault(ofOldSpelling: text) { throw fault(node, "\(path): \(words)") }
+        return Endpoint(text)
     }
 }

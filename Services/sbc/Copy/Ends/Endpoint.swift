@@ -1,5 +1,5 @@
 /// Where a disk is read from or written to.
-enum Endpoint: Equatable, Sendable, CustomStringConvertible {
+enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A raw file or a block device.
     case path(String)
     /// An NBD URI.
