@@ -1,4 +1,3 @@
-import Glibc
 import Testing
 
 @testable import SBC
@@ -88,7 +87,7 @@ struct ArgumentTests {
 
     @Test func `flags win over the environment, the environment over defaults`() throws {
         let bare = try plan()
-        #expect(bare.identity.jobID == "backup-pg-1760099999-\(getpid())")
+        #expect(bare.identity.jobID == "backup-pg-1760099999")
         #expect(bare.hub.url == "http://localhost:8082")
         #expect(bare.isTelemetryOn)
         let environment = [

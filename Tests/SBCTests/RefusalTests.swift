@@ -215,16 +215,6 @@ import Threading
         #expect(error?.description.contains("16.0 GiB") == true, "\(String(describing: error))")
     }
 
-    @Test func `two runs of a VM in one second are two jobs`() throws {
-        func jobID(_ processID: Int32) throws -> String {
-            let options = BackupOptions(vm: "pg", disks: ["/a=/b"])
-            return try BackupPlan(options, environment: [:], nowMilliseconds: 7000, processID: processID)
-                .identity.jobID
-        }
-        #expect(try jobID(41) == "backup-pg-7-41")
-        #expect(try jobID(42) != jobID(41))
-    }
-
     /// Runs the program as it is built, by a shell.
     private func runProgram(_ script: String) throws -> (status: Int32, errors: String) {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()

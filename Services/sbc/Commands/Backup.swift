@@ -15,7 +15,7 @@ struct Backup: ParsableCommand {
     @Option(help: "The VM's name; its disks come from the inventory unless --disk is given.")
     var vm: String
 
-    @Option(help: "The job's id. Default: $MIGRATEKIT_JOB_ID, else backup-<vm>-<unix seconds>-<process>.")
+    @Option(help: "The job's id. Default: $MIGRATEKIT_JOB_ID, else backup-<vm>-<unix seconds>.")
     var jobID: String?
 
     @Option(

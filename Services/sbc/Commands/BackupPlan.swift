@@ -39,13 +39,11 @@ struct BackupPlan: Sendable {
     ///   - options: what the command line said.
     ///   - environment: the process's variables.
     ///   - nowMilliseconds: milliseconds since 1970 UTC.
-    ///   - processID: ours, which tells runs apart that begin in one second.
     /// - Throws: `UsageError` naming the option and the remedy.
     init(
         _ options: BackupOptions,
         environment: [String: String],
-        nowMilliseconds: Int64,
-        processID: Int32 = getpid()
+        nowMilliseconds: Int64
     ) throws(UsageError) {
         let set = environment.filter { !$0.value.isEmpty }
         guard !options.vm.isEmpty, options.vm.unicodeScalars.count <= Self.vmNameScalarCountMax else {
@@ -57,7 +55,7 @@ struct BackupPlan: Sendable {
         let machine = inventory?.inventory.machine(options.vm)
         let type = try Self.type(options)
         identity = JobIdentity(
-            jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds, processID: processID),
+            jobID: try Self.jobID(options, set, nowMilliseconds: nowMilliseconds),
             vmName: options.vm,
             backupType: type,
             repositoryID: options.repositoryID ?? machine?.repositoryID,
@@ -124,11 +122,10 @@ struct BackupPlan: Sendable {
     private static func jobID(
         _ options: BackupOptions,
         _ set: [String: String],
-        nowMilliseconds: Int64,
-        processID: Int32
+        nowMilliseconds: Int64
     ) throws(UsageError) -> String {
         let given = options.jobID ?? set["MIGRATEKIT_JOB_ID"]
-        let jobID = given ?? "backup-\(options.vm)-\(nowMilliseconds / 1000)-\(processID)"
+        let jobID = given ?? "backup-\(options.vm)-\(nowMilliseconds / 1000)"
         let scalars = jobID.unicodeScalars
         guard let first = scalars.first, let last = scalars.last, scalars.count <= jobIDScalarCountMax,
             !first.properties.isWhitespace, !last.properties.isWhitespace,
