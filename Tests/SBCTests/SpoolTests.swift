@@ -368,7 +368,7 @@ import Threading
             (pem.replacing("MAA=", with: "!!"), false), (pem.replacing("MAA=", with: "AAAA"), false),
         ] {
             try Data(content.utf8).write(to: URL(fileURLWithPath: file))
-            #expect((try? access("https://hub", file)) != nil == isGood, "\(content)")
+            #expect(((try? access("https://hub", file)) != nil) == isGood, "\(content)")
         }
     }
 
