@@ -147,7 +147,7 @@ let package = Package(
         shared("TelemetryContract", ["JobModel"]),
         shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
         shared("Threading"),
-        shared("Logs", [logging]),
+        shared("Logs", ["Threading", logging]),
         shared("MessageBus", ["CZeroMQ", "Threading"]),
         shared("Database", ["CMariaDB", "JobModel", "Threading"]),
         shared("Curl", ["CCurl"]),

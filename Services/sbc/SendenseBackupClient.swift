@@ -12,7 +12,8 @@ struct SendenseBackupClient: ParsableCommand {
 
         To begin with, one disk and no hub:
 
-          sendense-backup-client --vm web1 --disk /dev/vg/web1=/backup/web1.raw --no-telemetry
+          sendense-backup-client --vm web1 --no-telemetry \\
+            --disk /dev/vg/web1=/backup/web1.raw
 
         With an inventory in \(BackupPlan.defaultInventory), which knows each VM's disks:
 
@@ -22,14 +23,16 @@ struct SendenseBackupClient: ParsableCommand {
 
         Into the exports that the hub has opened:
 
-          sendense-backup-client --vm web1 --nbd-targets 2000:nbd://127.0.0.1:10100/web1-disk0
+          sendense-backup-client --vm web1 \\
+            --nbd-targets 2000:nbd://127.0.0.1:10100/web1-disk0
 
         Exit codes: 0 the copy is good; 1 a disk could not be copied, or the snapshot not be made; 2 the \
         arguments, the environment or a file of ours are wrong and nothing was done; 3 the hub refused or \
-        cancelled the job; 4 the copy is good, but the release command failed; 130 SIGINT; 143 SIGTERM. Whether \
-        reports reach the hub changes neither the copy nor its exit code: what was not delivered stays in the \
-        state directory, for the next backup or flush to deliver. The first signal stops the copy and is reported \
-        as cancelled; a second one ends the program at once.
+        cancelled the job; 4 the copy is good, but the release command failed; 128 and its number a signal: 129 \
+        SIGHUP, 130 SIGINT, 131 SIGQUIT, 143 SIGTERM. Whether reports reach the hub changes neither the copy nor \
+        its exit code: what was not delivered stays in the state directory, for the next backup or flush to deliver. The first signal stops the copy and is reported \
+        as cancelled; where the copy has ended already, it ends the delivery of reports and changes nothing else. \
+        A further one ends that delivery, or the program at once. A SIGHUP that nohup ignores stays ignored.
         """
 
     static let configuration = CommandConfiguration(
@@ -45,7 +48,8 @@ struct SendenseBackupClient: ParsableCommand {
         defaultSubcommand: Backup.self
     )
 
-    /// As ArgumentParser's own, but for the exit code of wrong arguments, which is 2 here.
+    /// As ArgumentParser's own, but for the exit code of wrong arguments, which is 2 here, and for readers who are
+    /// not waited for.
     static func main() {
         StandardStreams.open()
         if let words = ArgumentText.fault() {
@@ -59,8 +63,9 @@ struct SendenseBackupClient: ParsableCommand {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if !text.isEmpty {
-                Output.write(text + "\n", to: code == .success ? STDOUT_FILENO : STDERR_FILENO)
+                if code == .success { Output.print(text + "\n") } else { Output.complain(raw: text + "\n") }
             }
+            Output.settle()
             Glibc.exit(code == .validationFailure ? ExitStatus.usage : code.rawValue)
         }
     }

@@ -106,7 +106,9 @@ enum Migration {
         switch event {
         case .begins(let statement) where !statement.isBookkeeping:
             let text = statement.sql.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            logger.info("migrating", metadata: ["statement": "\(text)", "cost": "\(statement.cost.words)"])
+            // A table's columns are thousands of bytes, and `migrate --dry-run` shows them.
+            let shown = text.hasPrefix("CREATE TABLE") ? "\(text.prefix { $0 != "(" })(...)" : text
+            logger.info("migrating", metadata: ["statement": "\(shown)", "cost": "\(statement.cost.words)"])
         case .ended(let statement, let way, let seconds) where !statement.isBookkeeping:
             logger.info(
                 "migrated",

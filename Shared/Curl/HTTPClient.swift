@@ -23,6 +23,8 @@ public struct HTTPClient: ~Copyable {
         let handle = try EasyHandle()
         // Without it, libcurl's resolver may raise SIGALRM on whatever thread it meets.
         try handle.set(CURLOPT_NOSIGNAL, "CURLOPT_NOSIGNAL", 1)
+        // A silent name server must not hold up whoever gives a request up, by as long as the resolver likes to wait.
+        try handle.set(CURLOPT_QUICK_EXIT, "CURLOPT_QUICK_EXIT", 1)
         try handle.set(CURLOPT_USERAGENT, "CURLOPT_USERAGENT", userAgent)
         try handle.set(CURLOPT_PROTOCOLS_STR, "CURLOPT_PROTOCOLS_STR", "http,https")
         try handle.set(CURLOPT_FOLLOWLOCATION, "CURLOPT_FOLLOWLOCATION", 0)

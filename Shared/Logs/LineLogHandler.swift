@@ -33,13 +33,19 @@ public struct LineLogHandler: LogHandler {
         all.merge(metadata) { _, own in own }
         if let error = event.error { all["error"] = "\(error)" }
         if let own = event.metadata { all.merge(own) { _, own in own } }
+        sink.write(line(event.level, event.message.description, all)) { count in
+            line(.warning, "log lines were lost, nobody read them", ["count": "\(count)"])
+        }
+    }
+
+    private func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> [UInt8] {
         let line = LogLine(
             milliseconds: UTCTime.nowMilliseconds,
-            level: event.level,
+            level: level,
             label: label,
-            message: event.message.description,
-            metadata: all
+            message: message,
+            metadata: metadata
         )
-        sink.write(format == .json ? line.json : line.text)
+        return format == .json ? line.json : line.text
     }
 }

@@ -1,57 +1,50 @@
 internal import Glibc
+internal import Synchronization
 
-/// Where log lines go: a file descriptor.
+/// Where log lines go: a file descriptor. Whoever logs never waits for its reader.
 ///
 /// Each line is one `write(2)`, so that lines of several threads, or of several processes that append to one
 /// file, do not mix.
 public final class LogSink: Sendable {
     /// Standard error. The process owns it; it is never closed here.
-    public static let standardError = LogSink(fileDescriptor: STDERR_FILENO, isOwned: false)
+    public static let standardError = LogSink(stream: StreamWriter(fileDescriptor: STDERR_FILENO))
 
-    private let fileDescriptor: Int32
-    private let isOwned: Bool
+    /// What takes the lines.
+    public let stream: StreamWriter
+    /// Lines that the stream did not take and that nobody was told of.
+    private let lostCount = Atomic<Int>(0)
 
-    /// Writes to a descriptor that stays the caller's: it must stay open as long as this sink is used.
+    /// Writes to a descriptor that stays the caller's: it must stay open as long as the process runs.
     public convenience init(fileDescriptor: Int32) {
-        self.init(fileDescriptor: fileDescriptor, isOwned: false)
+        self.init(stream: StreamWriter(fileDescriptor: fileDescriptor))
     }
 
-    /// Opens a file to append to, and creates it (mode 0640) where there is none.
+    /// Opens a file to append to, and creates it (mode 0640) where there is none. A FIFO is opened whether or not
+    /// somebody reads it.
     ///
     /// - Throws: `LogFileError` with the errno of `open(2)`.
     public convenience init(path: String) throws(LogFileError) {
-        let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        let flags = O_NONBLOCK | O_CLOEXEC | O_NOCTTY
+        var descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | flags, 0o640)
+        // A FIFO without a reader: fifo(7) has it opened for both, which waits for nobody.
+        if descriptor < 0 && errno == ENXIO { descriptor = unsafe open(path, O_RDWR | flags) }
         guard descriptor >= 0 else { throw LogFileError(path: path, errorNumber: errno) }
-        self.init(fileDescriptor: descriptor, isOwned: true)
+        self.init(stream: StreamWriter(fileDescriptor: descriptor, isOwned: true))
     }
 
-    private init(fileDescriptor: Int32, isOwned: Bool) {
-        self.fileDescriptor = fileDescriptor
-        self.isOwned = isOwned
-    }
-
-    deinit {
-        if isOwned { close(fileDescriptor) }
+    private init(stream: StreamWriter) {
+        self.stream = stream
     }
 
     /// Writes a line's bytes, its newline included.
     ///
-    /// A log has nobody to complain to: what the descriptor does not take is lost, but for the rest of a line
-    /// that was taken in part.
-    func write(_ line: [UInt8]) {
-        var offset = 0
-        while offset < line.count {
-            let count = unsafe line.withUnsafeBytes { bytes in
-                unsafe Glibc.write(
-                    fileDescriptor,
-                    bytes.baseAddress?.advanced(by: offset),
-                    bytes.count - offset
-                )
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return }
-            offset += count
-        }
+    /// - Parameters:
+    ///   - line: the line.
+    ///   - lossNotice: makes the line that tells how many were lost before it, as soon as there is room for it.
+    func write(_ line: [UInt8], lossNotice: (Int) -> [UInt8]) {
+        var lost = lostCount.exchange(0, ordering: .relaxed)
+        if lost > 0, stream.write(lossNotice(lost)) { lost = 0 }
+        if lost > 0 || !stream.write(line) { lostCount.add(lost + 1, ordering: .relaxed) }
     }
 }
 

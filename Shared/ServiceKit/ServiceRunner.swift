@@ -15,6 +15,9 @@ public struct ServiceRunner: Sendable {
     /// The process's metrics.
     public let registry: PrometheusRegistry
 
+    /// How long the end waits for standard error to be read.
+    private static let lastWordsMilliseconds = 2000
+
     /// Runs a program: reads its settings, sets up logging and metrics, and hands over.
     ///
     /// Ends the process: 0 when all went well, 1 after a failure, 2 when a setting is wrong, another number
@@ -44,7 +47,7 @@ public struct ServiceRunner: Sendable {
             let settings = try await Settings(declared, subcommand: call?.name, arguments: arguments)
             let runner = try ServiceRunner(name: name, settings: settings)
             try await body(runner, call)
-            exit(0)
+            end(0)
         } catch let error as SettingsError {
             fail(name, "\(error)", code: 2)
         } catch let end as ProgramEnd {
@@ -95,7 +98,13 @@ public struct ServiceRunner: Sendable {
     }
 
     private static func fail(_ name: String, _ message: String, code: Int32) -> Never {
-        FileHandleText.writeToStandardError("\(name): \(message)\n")
+        LogSink.standardError.stream.write(Array("\(name): \(message)\n".utf8))
+        end(code)
+    }
+
+    /// Ends the process once what it said is written, or nobody has read it for a while.
+    private static func end(_ code: Int32) -> Never {
+        LogSink.standardError.stream.settle(milliseconds: lastWordsMilliseconds)
         exit(code)
     }
 
@@ -133,12 +142,5 @@ public struct ServiceRunner: Sendable {
 
     private static func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))
-    }
-}
-
-private enum FileHandleText {
-    static func writeToStandardError(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
 }

@@ -1,3 +1,4 @@
+import Curl
 import Testing
 
 @testable import SBC
@@ -111,7 +112,7 @@ struct DeliveryTests {
         #expect(delivered == expected)
     }
 
-    @Test(arguments: [401, 429, 500, 502, 503, 504, 599])
+    @Test(arguments: [301, 401, 403, 405, 407, 408, 425, 429, 451, 500, 502, 503, 504, 599])
     mutating func `what may pass is tried again, not before Retry-After`(status: Int) {
         var delivery = delivery(transition(1))
         let outcome = answer(&delivery, HubAnswer(status: status, retryAfterSeconds: 3, excerpt: "later"))
@@ -122,11 +123,17 @@ struct DeliveryTests {
         #expect(delivery.next(nowMilliseconds: 3000) == transition(1))
     }
 
-    @Test(arguments: [400, 403, 409, 410, 413, 422, 301])
+    @Test(arguments: [400, 404, 409, 410, 413, 415, 422])
     mutating func `what is final is dropped and told, and the next goes out`(status: Int) {
         var delivery = delivery(transition(1), transition(2))
+        if status == 404 { _ = answer(&delivery, HubAnswer(status: 404)) }
+        if status == 404 { _ = answer(&delivery, HubAnswer(status: 422)) }
         let outcome = answer(&delivery, HubAnswer(status: status, excerpt: "no"))
-        #expect(outcome == .dropped(transition(1), reason: "HTTP \(status): no"))
+        guard case .dropped(let dropped, "HTTP \(status): no") = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(dropped.content == transition(1).content)
         #expect(delivery.next(nowMilliseconds: 0) == transition(2))
     }
 
@@ -145,6 +152,61 @@ struct DeliveryTests {
             return
         }
         #expect(delivery.next(nowMilliseconds: 0) == completion)
+    }
+
+    @Test(arguments: [200, 204, 404])
+    mutating func `what is not a hub's answer keeps the message`(status: Int) {
+        var delivery = delivery(transition(1))
+        let outcome = answer(&delivery, HubAnswer(status: status, isHubs: false, excerpt: "<html>"))
+        let start = status == 404 ? "" : "the answer is not a hub's: "
+        guard case .postponed(transition(1), _, "\(start)HTTP \(status): <html>") = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(delivery.messages == [transition(1)])
+    }
+
+    @Test(arguments: [301, 403, 404, 405, 407, 408, 425])
+    mutating func `an odd answer to the registration holds up no update, and the hub may ask for it later`(
+        status: Int
+    ) {
+        var delivery = delivery(registration, transition(1), transition(2))
+        for _ in 0..<3 {
+            let odd = answer(&delivery, HubAnswer(status: status, isHubs: false))
+            guard case .postponed(registration, _, _) = odd else {
+                Issue.record("\(odd)")
+                return
+            }
+            #expect(delivery.messages.map(\.content) == [transition(1).content, transition(2).content])
+            let asked = answer(&delivery, HubAnswer(status: 404, command: .register))
+            guard case .registersFirst = asked else {
+                Issue.record("\(asked)")
+                return
+            }
+            #expect(delivery.messages.first == registration)
+        }
+        #expect(answer(&delivery, HubAnswer(status: 201)) == .delivered(registration, jobStatus: nil))
+        #expect(drain(delivery).map(\.content) == [transition(1).content, transition(2).content])
+    }
+
+    @Test mutating func `a hub that has refused the registration is obeyed when it asks for it`() {
+        var delivery = delivery(registration, transition(1))
+        #expect(answer(&delivery, HubAnswer(status: 400)) == .dropped(registration, reason: "HTTP 400"))
+        let asked = answer(&delivery, HubAnswer(status: 404, command: .register))
+        #expect(asked == .registersFirst(transition(1), reason: "HTTP 404"))
+    }
+
+    @Test(arguments: [
+        (#"{"status":"success","message":"Telemetry received and processed","timestamp":"x"}"#, true),
+        (#"{"status":"completed","backup_id":"b","change_id":"c","message":"m","timestamp":"x"}"#, true),
+        (#"{"error":"no such job","details":"d","timestamp":"x"}"#, true),
+        (#"{"title":"Not Found","status":404,"detail":"d","command":"register"}"#, true),
+        (#"{"attempt":2,"stored_seq":0}"#, true), ("", false), ("{}", false), ("[]", false), ("null", false),
+        (#"{"hello":"world"}"#, false),
+        ("<html>Sign in</html>", false), ("{\"status\":\"succ", false), ("\0\u{1}", false),
+    ])
+    func `a hub's answer says how it went`(body: String, isHubs: Bool) {
+        #expect(HubAnswer(HTTPResponse(status: 200, body: Array(body.utf8))).isHubs == isHubs)
     }
 
     @Test mutating func `a hub that has no registration is not asked for it again`() {

@@ -23,7 +23,7 @@ import Threading
 
     @Test func `the field's way: exports into the hub's qcow2 targets, full and then incremental`() throws {
         var random = SplitMix64(seed: 30)
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         var sources: [NBDServer] = []
         var targets: [NBDServer] = []
@@ -79,7 +79,7 @@ import Threading
     }
 
     @Test func `a bad sector is told within a second, and the disk that was done stays done`() throws {
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         try DiskFile.make(folder("a"), size: 4096, data: [(0, Data("good".utf8))])
         let bad = try NBDServer.nbdkit([
@@ -109,7 +109,7 @@ import Threading
     }
 
     @Test func `a signal while a server is waited for at the start is a cancellation`() throws {
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         let silent = try NBDServer.nbdkit(["--filter=delay", "memory", "1M", "delay-open=30"])
         var options = BackupOptions(vm: "pg", jobID: "job-1", disks: ["\(silent.uri)=\(folder("t"))"])
@@ -131,7 +131,7 @@ import Threading
     }
 
     @Test func `an export that another run writes is refused, by that run's job and process`() throws {
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         try DiskFile.make(folder("a"), size: 1 << 20, data: [(0, Data("new".utf8))])
         try DiskFile.make(folder("t"), size: 1 << 20, data: [(0, Data("old".utf8))])
@@ -165,7 +165,7 @@ import Threading
 
     @Test(arguments: [true, false])
     func `a server that comes only after the start is waited for`(isSource: Bool) throws {
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         try DiskFile.make(folder("a"), size: 1 << 20, data: [(0, Data("new".utf8))])
         try DiskFile.make(folder("t"), size: 1 << 20)

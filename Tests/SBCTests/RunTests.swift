@@ -36,7 +36,7 @@ import Threading
     @Test func `a backup copies, reports itself whole and ends with 0; the next run is another attempt`()
         throws
     {
-        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, "{}") }
+        let hub = ScriptedHub { _, _ in ScriptedHub.Reply(200, #"{"status":"success"}"#) }
         defer { hub.stop() }
         let disks = try makeDisks()
         #expect(try run(hub, disks) == 0)

@@ -347,12 +347,83 @@ import Threading
     @Test func `a token never crosses the network in the clear`() throws {
         let token = folder("token")
         try Data("secret".utf8).write(to: URL(fileURLWithPath: token))
-        #expect(throws: UsageError.self) {
-            try HubAccess(url: "http://hub.example:8082", tokenFile: token, caFile: nil, [:])
+        for url in [
+            "http://hub.example:8082", "http://127.evil.example", "http://127.1", "http://localhost.example",
+        ] {
+            #expect(throws: UsageError.self, "\(url)") {
+                try HubAccess(url: url, tokenFile: token, caFile: nil, [:])
+            }
         }
-        for url in ["https://hub.example", "http://localhost:8082", "http://[::1]:8082"] {
+        for url in [
+            "https://hub.example", "http://localhost:8082", "http://[::1]:8082", "http://127.0.0.1",
+            "http://127.9.9.9:1",
+        ] {
             #expect(try HubAccess(url: url, tokenFile: token, caFile: nil, [:]).tokenFile == token)
         }
+    }
+
+    @Test func `addresses and authorities that are none are refused, and no password is shown`() throws {
+        let access = { (url: String, file: String?) throws(UsageError) in
+            try HubAccess(url: url, tokenFile: nil, caFile: file, [:])
+        }
+        for port in ["0", "65536", "99999"] {
+            let error = #expect(throws: UsageError.self) { try access("http://u:pw@127.0.0.1:\(port)", nil) }
+            #expect(error?.description.contains("pw") == false)
+        }
+        let secret = try access("https://u:p@ss@hub.example/api", nil)
+        #expect(secret.shownURL == "https://***@hub.example/api" && secret.url.contains("p@ss") == true)
+        let file = folder("ca")
+        let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+        for (content, isGood) in [
+            ("", false), ("\0\u{1}garbage", false), (pem, true), (pem + pem, true),
+            (pem.replacing("MAA=", with: "!!"), false), (pem.replacing("MAA=", with: "AAAA"), false),
+        ] {
+            try Data(content.utf8).write(to: URL(fileURLWithPath: file))
+            #expect(((try? access("https://hub", file)) != nil) == isGood, "\(content)")
+        }
+    }
+
+    @Test(arguments: [200, 204, 301, 403, 404, 405])
+    func `what is no hub empties no spool`(status: Int) throws {
+        try write(report("job-1"))
+        let page = status == 204 ? "" : "<html>Sign in</html>"
+        let other = ScriptedHub { _, _ in ScriptedHub.Reply(status, page) }
+        defer { other.stop() }
+        #expect(flush(other, milliseconds: 1000) == 1)
+        #expect(try Spool(stateDirectory: state).entries().count == 1)
+        #expect(!FileManager.default.fileExists(atPath: Spool(stateDirectory: state).refusedDirectory))
+        let hub = ScriptedHub()
+        defer { hub.stop() }
+        #expect(flush(hub) == 0)
+        #expect(!hub.requests.isEmpty)
+    }
+
+    @Test func `what is remembered of old jobs goes, unless it is in use or reports wait`() throws {
+        for job in ["old", "waiting", "running", "new"] {
+            let store = AttemptStore(directory: state, jobID: job)
+            try store.makeDirectory()
+            try store.save(AttemptRecord(attempt: 1, lastSeq: 1))
+            _ = try store.lock()
+        }
+        try write(report("waiting"))
+        let running = try AttemptStore(directory: state, jobID: "running").lock()
+        let now = Int(Date().timeIntervalSince1970)
+        let left = {
+            try FileManager.default.contentsOfDirectory(atPath: state)
+                .filter { $0.hasSuffix(".json") }.sorted()
+        }
+        AttemptStore.tidy(state, nowSeconds: now)
+        #expect(try left() == ["new.json", "old.json", "running.json", "waiting.json"])
+        AttemptStore.tidy(state, nowSeconds: now + 15 * 86_400)
+        #expect(try left() == ["running.json", "waiting.json"])
+        #expect(running != nil)
+    }
+
+    @Test func `flush names what it does not send`() throws {
+        try write(report("job-1"))
+        let spool = Spool(stateDirectory: state)
+        try Data().write(to: URL(fileURLWithPath: spool.directory + "/moved.json"))
+        #expect(spool.strangers == ["moved.json"])
     }
 
     @Test func `flush of a state folder that is not there is bad input`() throws {

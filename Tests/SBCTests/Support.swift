@@ -148,3 +148,14 @@ func copyDisks(
     if cancellation.reason == nil { try engine.syncDirectories() }
     return (counters, cancellation.reason)
 }
+
+/// The program as it is built, not started yet.
+func client(_ arguments: [String]) -> Process {
+    let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let program = Process()
+    program.executableURL = own.deletingLastPathComponent().appendingPathComponent("sendense-backup-client")
+    program.arguments = arguments
+    program.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SENDENSE") }
+    program.standardInput = FileHandle.nullDevice
+    return program
+}

@@ -163,16 +163,11 @@ struct Backup: ParsableCommand {
         let sink = try LogPlace(plan).open()
         Logs.bootstrap(format: plan.logFormat, sink: sink)
         let run = BackupRun(plan: plan, logger: Logger(label: "sbc"))
-        let cancellation = run.cancellation
-        let hooks = run.hooks
-        SignalWatch.start(
-            first: { cancellation.cancel(.signal($0)) },
-            second: {
-                hooks.releaseAtOnce()
-                _exit(ExitStatus.signal($0))
-            }
-        )
-        throw ExitCode(run.run())
+        let stop = run.stop
+        SignalWatch.start { stop.heard($0, count: $1) }
+        let code = run.run()
+        Output.settle(log: sink)
+        throw ExitCode(code)
     }
 
     private var options: BackupOptions {

@@ -51,6 +51,7 @@ struct BackupPlan: Sendable {
                 "--vm: must have 1 to \(Self.vmNameScalarCountMax) characters; give the VM's name"
             )
         }
+        try UsageError.checkStyle(json: options.json, quiet: options.quiet)
         let inventory = try InventoryFile.load(options.config, set)
         let machine = inventory?.inventory.machine(options.vm)
         let type = try Self.type(options)

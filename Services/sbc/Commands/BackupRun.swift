@@ -14,11 +14,14 @@ struct BackupRun {
     let logger: Logger
     let cancellation = Cancellation()
     let hooks: HookRunner
+    /// What signals do.
+    let stop: RunStop
 
     init(plan: BackupPlan, logger: Logger) {
         self.plan = plan
         self.logger = logger
         hooks = HookRunner(plan, environment: ProcessInfo.processInfo.environment, logger: logger)
+        stop = RunStop(cancellation: cancellation, hooks: hooks)
     }
 
     /// Runs it.
@@ -29,6 +32,7 @@ struct BackupRun {
         let lock: Descriptor?
         do throws(StateError) {
             try store.makeDirectory()
+            AttemptStore.tidy(plan.stateDirectory, nowSeconds: Int(WallClock.nowMilliseconds / 1000))
             lock = try store.lock()
             guard lock != nil else {
                 complain(
@@ -69,7 +73,8 @@ struct BackupRun {
         let copyStartedAt = MonotonicClock.nowMilliseconds
         let (reason, releaseFailure) = transfer(opened?.disks ?? [], counters, reporter?.reporter, &view)
         let endedAt = MonotonicClock.nowMilliseconds
-        let reports = reporter?.reporter.finish(drainMilliseconds: plan.drainMilliseconds)
+        view.update(counters.progress, nowMilliseconds: endedAt)
+        let reports = reporter.map { deliver($0.reporter) }
         let result = RunResult(
             jobID: plan.identity.jobID,
             reports: reports,
@@ -83,6 +88,18 @@ struct BackupRun {
         )
         view.finished(result)
         return conclude(result)
+    }
+
+    /// Delivers what is left to report, and says so where it takes a while.
+    private func deliver(_ reporter: Reporter) -> ReportSummary {
+        stop.delivers { reporter.cut() }
+        return reporter.finish(drainMilliseconds: plan.drainMilliseconds) {
+            guard !plan.isQuiet else { return }
+            complain(
+                "notice: the copy has ended, and the hub at \(plan.hub.shownURL) does not have all reports yet; they are "
+                    + "tried for up to \(plan.drainMilliseconds / 1000) s, Ctrl-C ends that and keeps them"
+            )
+        }
     }
 
     /// The disks as far as they could be opened.
@@ -357,7 +374,7 @@ struct BackupRun {
             "duration_ms": "\(result.milliseconds)",
         ]
         logger.info("backup ended", metadata: metadata)
-        for notice in result.notices(hub: plan.hub.url) { complain(notice) }
+        for notice in result.notices(hub: plan.hub.shownURL) { complain(notice) }
         if let explanation = result.explanation {
             logger.error("backup did not complete", metadata: ["error": "\(explanation)"])
             complain("error: \(explanation)")

@@ -38,15 +38,16 @@ struct Check: ParsableCommand {
             throw ExitCode(ExitStatus.usage)
         }
         if json {
-            for check in checks { Output.write(check.json.bytes + [UInt8(ascii: "\n")]) }
+            for check in checks { Output.print(check.json.bytes + [UInt8(ascii: "\n")]) }
         } else if !quiet {
-            Output.write(CheckTable(checks).text)
+            Output.print(CheckTable(checks).text)
         }
         let isGood = checks.allSatisfy(\.problems.isEmpty)
         throw ExitCode(isGood ? ExitStatus.success : ExitStatus.checkFailed)
     }
 
     private func checks(_ set: [String: String]) throws(UsageError) -> [DiskCheck] {
+        try UsageError.checkStyle(json: json, quiet: quiet)
         guard let file = try InventoryFile.load(config, set) else {
             throw UsageError(
                 "there is no inventory \(BackupPlan.defaultInventory); write one, or name it with --config"

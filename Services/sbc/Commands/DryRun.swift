@@ -17,15 +17,15 @@ struct DryRun {
             stateDirectory: plan.stateDirectory
         ).disks(of: machine)
         if plan.isJSON {
-            for check in checks { Output.write(check.json.bytes + [UInt8(ascii: "\n")]) }
+            for check in checks { Output.print(check.json.bytes + [UInt8(ascii: "\n")]) }
         } else if !plan.isQuiet {
-            Output.write(text + CheckTable(checks).text)
+            Output.print(text + CheckTable(checks).text)
         }
         return checks.allSatisfy(\.problems.isEmpty) ? ExitStatus.success : ExitStatus.checkFailed
     }
 
     private var text: String {
-        let telemetry = plan.isTelemetryOn ? "reported to \(plan.hub.url)" : "not reported"
+        let telemetry = plan.isTelemetryOn ? "reported to \(plan.hub.shownURL)" : "not reported"
         var lines = ["Would back up \(plan.identity.vmName) as \(plan.identity.jobID), \(telemetry)"]
         let rate = plan.rate.map { ", at most \(Units.size($0.bytesPerSecond))/s" } ?? ""
         lines.append(

@@ -27,4 +27,10 @@ struct UsageError: Error, Equatable, CustomStringConvertible {
     init(_ description: String) {
         self.description = description
     }
+
+    /// - Throws: where both are given, of which one keeps back what the other writes.
+    static func checkStyle(json: Bool, quiet: Bool) throws(UsageError) {
+        guard json && quiet else { return }
+        throw UsageError("--json, --quiet: one keeps back what the other writes; give one of them")
+    }
 }

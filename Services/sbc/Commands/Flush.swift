@@ -60,6 +60,7 @@ struct Flush: ParsableCommand {
         guard LogFormat(rawValue: place.logFormat) != nil else {
             throw UsageError("--log-format: '\(place.logFormat)' is not known; write text or json")
         }
+        try UsageError.checkStyle(json: json, quiet: quiet)
         guard (1...3600).contains(timeout) else {
             throw UsageError("--timeout: must be 1 to 3600 seconds")
         }

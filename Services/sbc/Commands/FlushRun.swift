@@ -23,7 +23,7 @@ struct FlushRun {
             var backlog = try Backlog(stateDirectory: stateDirectory, logger: logger)
             do throws(CurlError) {
                 var client = try HubClient(access)
-                backlog.deliver(&client, untilMilliseconds: deadline)
+                backlog.deliver(&client) { deadline }
             } catch {
                 Output.complain("error: \(error)")
                 return ExitStatus.usage
@@ -34,6 +34,12 @@ struct FlushRun {
             return ExitStatus.usage
         }
         show(tally)
+        for name in Spool(stateDirectory: stateDirectory).strangers {
+            Output.complain(
+                "warning: \(stateDirectory)/spool/\(name) is not sent: it has no report's name "
+                    + "(<job>.<attempt>.<milliseconds>.json); give it its own, or move it away"
+            )
+        }
         return tally.leftCount + tally.refusedCount + tally.damagedCount == 0
             ? ExitStatus.success : ExitStatus.notDelivered
     }
@@ -41,7 +47,7 @@ struct FlushRun {
     private func show(_ tally: BacklogTally) {
         switch style {
         case .none: break
-        case .text: Output.write(tally.text(stateDirectory: stateDirectory, hub: access.url))
+        case .text: Output.write(tally.text(stateDirectory: stateDirectory, hub: access.shownURL))
         case .json: Output.write(JSON.object([("event", .string("flushed"))] + tally.members).bytes + [0x0A])
         }
     }

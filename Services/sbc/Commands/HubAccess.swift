@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 
 /// Where the hub is, and how it is spoken to.
 struct HubAccess: Equatable, Sendable {
@@ -41,14 +42,12 @@ struct HubAccess: Equatable, Sendable {
             _ = try Self.token(in: file)
             guard self.url.hasPrefix("https:") || isLoopback else {
                 throw UsageError(
-                    "--hub-token-file: the token would cross the network in the clear to \(self.url); give an "
+                    "--hub-token-file: the token would cross the network in the clear to \(shownURL); give an "
                         + "https:// address, or leave the token out"
                 )
             }
         }
-        if let file = self.caFile, (try? Data(contentsOf: URL(filePath: file))) == nil {
-            throw UsageError("--hub-ca-file: cannot read \(file); give a PEM file of certificates")
-        }
+        if let file = self.caFile { try Self.checkAuthorities(file) }
     }
 
     /// The token in a file, without the space around it.
@@ -71,6 +70,30 @@ struct HubAccess: Equatable, Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Looks for certificates in a file.
+    ///
+    /// - Throws: `UsageError` where there are none.
+    private static func checkAuthorities(_ file: String) throws(UsageError) {
+        guard let data = try? Data(contentsOf: URL(filePath: file)) else {
+            throw UsageError("--hub-ca-file: cannot read \(file); give a PEM file of certificates")
+        }
+        var certificates: [String] = []
+        var isInside = false
+        for line in String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            if line.hasPrefix("-----") {
+                isInside = line.hasPrefix("-----BEGIN ") && line.contains("CERTIFICATE-----")
+                if isInside { certificates.append("") }
+            } else if isInside {
+                certificates[certificates.count - 1] += line.filter { !$0.isWhitespace }
+            }
+        }
+        // Each is a SEQUENCE of ASN.1.
+        guard !certificates.isEmpty, certificates.allSatisfy({ Data(base64Encoded: $0)?.first == 0x30 })
+        else {
+            throw UsageError("--hub-ca-file: \(file) has no certificates; give a PEM file of certificates")
+        }
+    }
+
     /// An address without the slashes at its end.
     ///
     /// - Throws: `UsageError` where it is none of a hub.
@@ -81,16 +104,35 @@ struct HubAccess: Equatable, Sendable {
         let isHTTP = parts?.scheme == "http" || parts?.scheme == "https"
         guard isHTTP, parts?.host?.isEmpty == false, parts?.query == nil, parts?.fragment == nil else {
             throw UsageError(
-                "--hub-url (SHA_API_URL): '\(text)' is no hub's address; write http://HOST:PORT or "
+                "--hub-url (SHA_API_URL): '\(shown(text))' is no hub's address; write http://HOST:PORT or "
                     + "https://HOST:PORT"
+            )
+        }
+        if let port = parts?.port, !(1...65_535).contains(port) {
+            throw UsageError(
+                "--hub-url (SHA_API_URL): '\(shown(text))' has a port that is none; ports are 1 to 65535"
             )
         }
         return url
     }
 
+    /// The address for people and logs, without a name or password that may be in it.
+    var shownURL: String { Self.shown(url) }
+
+    private static func shown(_ url: String) -> String {
+        guard let start = url.firstRange(of: "://")?.upperBound else { return url }
+        let authority = url[start...].prefix { $0 != "/" }
+        guard let at = authority.lastIndex(of: "@") else { return url }
+        return url[..<start] + "***" + url[at...]
+    }
+
     /// Whether the hub is reached within this machine, where a tunnel may begin.
     private var isLoopback: Bool {
         guard let host = URLComponents(string: url)?.host else { return false }
-        return ["localhost", "::1", "[::1]"].contains(host) || host.hasPrefix("127.")
+        if ["localhost", "::1", "[::1]"].contains(host.lowercased()) { return true }
+        // An address, and not a name that looks like one.
+        var address = in_addr()
+        guard unsafe inet_pton(AF_INET, host, &address) == 1 else { return false }
+        return UInt32(bigEndian: address.s_addr) >> 24 == 127
     }
 }

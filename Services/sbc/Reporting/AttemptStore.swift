@@ -48,11 +48,61 @@ struct AttemptStore: Sendable {
     /// - Returns: the lock. nil if another process has it.
     /// - Throws: `StateError` where no lock file can be made.
     func lock() throws(StateError) -> Descriptor? {
-        let lockPath = path + ".lock"
-        let number = unsafe open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw StateFiles.fault("create", lockPath) }
-        let descriptor = Descriptor(number)
-        return flock(number, LOCK_EX | LOCK_NB) == 0 ? descriptor : nil
+        try Self.lock(path + ".lock", flags: O_RDWR | O_CREAT)
+    }
+
+    private static func lock(_ path: String, flags: Int32) throws(StateError) -> Descriptor? {
+        while true {
+            let number = unsafe open(path, flags | O_CLOEXEC, 0o600)
+            guard number >= 0 else { throw StateFiles.fault("create", path) }
+            let descriptor = Descriptor(number)
+            guard flock(number, LOCK_EX | LOCK_NB) == 0 else { return nil }
+            // Between open and lock it may have been tidied away; then this is the lock of nothing.
+            var opened = stat()
+            var named = stat()
+            guard unsafe fstat(number, &opened) == 0 else { throw StateFiles.fault("look at", path) }
+            if unsafe stat(path, &named) == 0, opened.st_ino == named.st_ino, opened.st_dev == named.st_dev {
+                return descriptor
+            }
+        }
+    }
+
+    /// Removes what is remembered of jobs that nobody has run for two weeks and of which no report waits: a run with
+    /// such an id asks the hub. What cannot be removed stays.
+    ///
+    /// - Parameters:
+    ///   - directory: the state directory.
+    ///   - nowSeconds: seconds since 1970 UTC.
+    static func tidy(_ directory: String, nowSeconds: Int) {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory),
+            let entries = try? Spool(stateDirectory: directory).entries()
+        else { return }
+        let waiting = Set(entries.map { String($0.job) })
+        for name in names where name.hasSuffix(".json.lock") {
+            let path = "\(directory)/\(name)"
+            let record = String(path.dropLast(".lock".utf8.count))
+            var status = stat()
+            let isOld = { (path: String) in
+                unsafe stat(path, &status) != 0 || status.st_mtim.tv_sec < nowSeconds - keptSeconds
+            }
+            guard isOld(path), isOld(record), !waiting.contains(spoolName(record)),
+                let lock = try? lock(path, flags: O_RDWR)
+            else { continue }
+            unsafe unlink(record)
+            unsafe unlink(path)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    private static let keptSeconds = 14 * 86_400
+
+    /// How the spool names a record's job. "" where the record cannot be read: then nothing waits under its id.
+    private static func spoolName(_ record: String) -> String {
+        struct Named: Decodable { var job_id: String }
+        guard let data = try? Data(contentsOf: URL(filePath: record)),
+            let named = try? JSONDecoder().decode(Named.self, from: data)
+        else { return "" }
+        return Spool.jobName(named.job_id)
     }
 
     /// Makes the directory, and those above it.

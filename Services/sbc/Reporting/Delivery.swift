@@ -41,6 +41,8 @@ struct Delivery {
     private var hasPassedRepeat = false
     private var hasPassedConflict = false
     private var canRegister = true
+    /// Nobody who knows has answered the registration.
+    private var isRegistrationOpen = false
     private var isRefused = false
     private var isCompletedOnHub = false
 
@@ -114,6 +116,9 @@ struct Delivery {
         let sentBefore = seqSentMax
         noteSent()
         if answer.isWorthRetrying {
+            if outgoing.content == .registration, !answer.isTroubleOfHub {
+                return skipRegistration(reason(answer), nowMilliseconds: nowMilliseconds, using: &generator)
+            }
             return postpone(
                 retryAfterSeconds: answer.retryAfterSeconds,
                 reason: reason(answer),
@@ -164,9 +169,27 @@ struct Delivery {
                     + "higher --attempt"
             )
         }
-        // A hub without this route, or one that wants other columns: its answers to telemetry will tell.
+        // A hub without this route, or one that wants other columns: it is asked again only if it says so itself.
         canRegister = false
         return .dropped(queue.removeFirst(), reason: reason(answer))
+    }
+
+    /// A balancer or an old hub without this route has answered: updates go on, and the hub's answers to them will tell
+    /// whether the job is to be registered.
+    private mutating func skipRegistration(
+        _ reason: String,
+        nowMilliseconds: Int64,
+        using generator: inout some RandomNumberGenerator
+    ) -> Outcome {
+        isRegistrationOpen = true
+        let outcome = postpone(
+            retryAfterSeconds: nil,
+            reason: reason,
+            nowMilliseconds: nowMilliseconds,
+            using: &generator
+        )
+        queue.removeFirst()
+        return outcome
     }
 
     private mutating func answeredUpdate(
@@ -186,8 +209,10 @@ struct Delivery {
             }
             return .delivered(delivered, jobStatus: answer.jobStatus)
         }
-        let isUnregistered = answer.status == 404 || (answer.status == 409 && answer.command == .register)
-        if isUnregistered, canRegister, !outgoing.hasRegisteredAgain {
+        let isAsked = answer.command == .register && (answer.status == 404 || answer.status == 409)
+        let isUnregistered = isAsked || (answer.status == 404 && canRegister)
+        if isUnregistered, isRegistrationOpen || !outgoing.hasRegisteredAgain {
+            isRegistrationOpen = false
             queue[0].hasRegisteredAgain = true
             queue.insert(Outgoing(content: .registration, atMilliseconds: startedAtMilliseconds), at: 0)
             return .registersFirst(outgoing, reason: reason(answer))
@@ -229,6 +254,6 @@ struct Delivery {
     }
 
     private func reason(_ answer: HubAnswer) -> String {
-        answer.excerpt.isEmpty ? "HTTP \(answer.status)" : "HTTP \(answer.status): \(answer.excerpt)"
+        answer.words
     }
 }

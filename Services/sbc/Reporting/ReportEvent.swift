@@ -27,6 +27,8 @@ struct ReportSummary: Equatable, Sendable {
     var sentCount = 0
     /// Tries that got no answer, or one that asked to come again.
     var failedTryCount = 0
+    /// The words of the last failed try.
+    var lastFailure: String?
     /// Messages that the hub will never take.
     var droppedCount = 0
     /// Messages that were still waiting at the end.

@@ -19,6 +19,8 @@ final class Reporter: Sendable {
 
     /// More than one job of the most disks can post, so that `post` never meets a full mailbox.
     static let eventCountMax = 4096
+    private static let silentWaitMilliseconds = 2000
+    private static let pauseMillisecondsMax = 100
 
     private let events = Mailbox<ReportEvent>(countMax: Reporter.eventCountMax)
     private let counters: JobCounters
@@ -28,7 +30,8 @@ final class Reporter: Sendable {
     private let saveState: @Sendable (_ attempt: Int64, _ lastSeq: Int64) -> Void
     private let logger: Logger
     private let registrationTried = Latch()
-    private let thread = Mutex<DedicatedThread?>(nil)
+    /// All is delivered, or kept: the thread has nothing more to say.
+    private let hasEnded = Latch()
     private let summary: Mutex<ReportSummary>
     private let deadlineMilliseconds = Atomic<Int64>(Int64.max)
 
@@ -55,8 +58,7 @@ final class Reporter: Sendable {
     /// Starts the thread; the registration is the first thing that it sends.
     func start() {
         let attempt = summary.withLock { $0.attempt }
-        let started = DedicatedThread(name: "reporter") { [self] in run(attempt: attempt) }
-        thread.withLock { $0 = started }
+        _ = DedicatedThread(name: "reporter") { [self] in run(attempt: attempt) }
     }
 
     /// Tells of something that happened. Never blocks; after `finish` it does nothing.
@@ -76,14 +78,26 @@ final class Reporter: Sendable {
     }
 
     /// Delivers what is left, for this long at most, and ends the thread.
-    func finish(drainMilliseconds: Int64) -> ReportSummary {
-        deadlineMilliseconds.store(
-            MonotonicClock.nowMilliseconds + drainMilliseconds,
-            ordering: .releasing
-        )
+    ///
+    /// - Parameters:
+    ///   - drainMilliseconds: how long.
+    ///   - onWait: called once where it takes more than two seconds.
+    /// - Returns: what came of it.
+    func finish(drainMilliseconds: Int64, onWait: () -> Void = {}) -> ReportSummary {
+        let deadline = MonotonicClock.nowMilliseconds + drainMilliseconds
+        // Nothing comes before it but a cut.
+        _ = deadlineMilliseconds.min(deadline, ordering: .releasing)
         events.close()
-        thread.withLock { $0 }?.join()
+        if !hasEnded.wait(milliseconds: Self.silentWaitMilliseconds) {
+            onWait()
+            hasEnded.wait()
+        }
         return summary.withLock { $0 }
+    }
+
+    /// Ends the delivery now; what is not delivered is kept. From any thread.
+    func cut() {
+        deadlineMilliseconds.store(MonotonicClock.nowMilliseconds, ordering: .releasing)
     }
 
     // MARK: - On the reporter's thread
@@ -105,6 +119,8 @@ final class Reporter: Sendable {
             note(predecessors)
             finishSummary(desk, &keeper)
             if desk.delivery.count == 0 { deliverOthers(&client) }
+            // Before the client goes: libcurl's own clean-up may wait for a name server.
+            hasEnded.open()
         } catch {
             logger.error("SHA telemetry is off: libcurl cannot be set up", metadata: ["error": "\(error)"])
             registrationTried.open()
@@ -112,6 +128,7 @@ final class Reporter: Sendable {
                 for event in taken { desk.note(event, nowMilliseconds: MonotonicClock.nowMilliseconds) }
             }
             finishSummary(desk, &keeper)
+            hasEnded.open()
         }
     }
 
@@ -140,7 +157,8 @@ final class Reporter: Sendable {
             if taken == nil {
                 // What may only be sent after the deadline is not worth waiting for.
                 guard let nextAt, max(now, nextAt) < deadline else { return }
-                if nextAt > now { Pause.milliseconds(Int(nextAt - now)) }
+                // In steps: the delivery may be cut meanwhile.
+                if nextAt > now { Pause.milliseconds(min(Self.pauseMillisecondsMax, Int(nextAt - now))) }
             }
             guard let nextAt, nextAt <= MonotonicClock.nowMilliseconds else { continue }
             if predecessors?.nextAtMilliseconds != nil {
@@ -181,7 +199,7 @@ final class Reporter: Sendable {
     /// The hub has all of this run: what others left is delivered in the time that remains.
     private func deliverOthers(_ client: inout HubClient) {
         var others = backlog(before: nil)
-        others?.deliver(&client, untilMilliseconds: deadline)
+        others?.deliver(&client) { deadline }
         note(others)
     }
 
@@ -225,7 +243,10 @@ final class Reporter: Sendable {
             )
             if !outgoing.isProgress { saveState(desk.delivery.attempt, desk.lastSeq) }
         case .postponed(let outgoing, let until, let reason):
-            summary.withLock { $0.failedTryCount += 1 }
+            summary.withLock { summary in
+                summary.failedTryCount += 1
+                summary.lastFailure = reason
+            }
             var metadata = outgoing.metadata(jobID: writer.identity.jobID, attempt: desk.delivery.attempt)
             metadata["error"] = "\(reason)"
             metadata["retry_ms"] = "\(max(0, until - MonotonicClock.nowMilliseconds))"

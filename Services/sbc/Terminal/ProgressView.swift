@@ -29,6 +29,9 @@ struct ProgressView {
             case .lines: 2000
             }
         }
+
+        /// With more than this unread, progress is not shown, in bytes. A terminal's picture comes whole or not at all.
+        fileprivate var waitingByteCountMax: Int { self == .terminal ? 0 : 65_536 }
     }
 
     private let mode: Mode
@@ -53,7 +56,8 @@ struct ProgressView {
         switch mode {
         case .quiet: break
         case .terminal, .lines:
-            Output.write("Backing up \(plan.identity.vmName): \(jobID), \(plan.disks.count) disk(s)\n")
+            let name = Output.escaped("\(plan.identity.vmName): \(jobID)")
+            Output.write("Backing up \(name), \(plan.disks.count) disk(s)\n")
         case .json:
             let disks = zip(plan.disks, totals).enumerated().map { index, pair in
                 JSON.object([
@@ -91,6 +95,8 @@ struct ProgressView {
             return
         }
         shownAtMilliseconds = nowMilliseconds
+        // Who has not read the last ones is not shown more: what comes next says it all.
+        guard Output.waitingByteCount <= mode.waitingByteCountMax else { return }
         show(progress)
     }
 
@@ -99,6 +105,7 @@ struct ProgressView {
         update(result.progress, nowMilliseconds: MonotonicClock.nowMilliseconds)
         // The last word stays on the terminal, above the summary.
         if mode == .terminal { draw(result.progress) }
+        defer { Output.settleOutput() }
         switch mode {
         case .quiet: break
         case .json: event(result.outcome, result.members)

@@ -55,7 +55,7 @@ struct RunResult: Sendable {
 
     /// The lines for people.
     var text: String {
-        var lines = ["Backup \(outcome): \(jobID)"]
+        var lines = ["Backup \(outcome): \(Output.escaped(jobID))"]
         let disks = progress.disks.count { $0.state == .completed }
         lines.append("  disks          \(disks) of \(progress.disks.count) complete")
         for target in incompleteTargets {
@@ -110,8 +110,9 @@ struct RunResult: Sendable {
         guard let reports else { return notices }
         if reports.spooledCount > 0 {
             notices.append(
-                "notice: the hub at \(hub) does not have \(reports.spooledCount) report(s) of this backup yet; "
-                    + "the next backup delivers them, or: sendense-backup-client flush"
+                "notice: the hub at \(hub) does not have \(reports.spooledCount) report(s) of this backup yet"
+                    + (reports.lastFailure.map { " (\($0))" } ?? "")
+                    + "; the next backup delivers them, or: sendense-backup-client flush"
             )
         }
         if reports.refusedCount > 0 {

@@ -53,6 +53,7 @@ struct Backlog {
     }
 
     static let busyWaitMilliseconds: Int64 = 500
+    private static let pauseMillisecondsMax = 100
 
     private let spool: Spool
     private let stateDirectory: String
@@ -87,12 +88,16 @@ struct Backlog {
         return max(notBeforeMilliseconds, work?.delivery.nextAtMilliseconds ?? Int64.min)
     }
 
-    /// Delivers all that can be delivered until a time on the monotonic clock.
-    mutating func deliver(_ client: inout HubClient, untilMilliseconds deadline: Int64) {
+    /// Delivers all that can be delivered until a time on the monotonic clock, which is asked for anew each time.
+    mutating func deliver(_ client: inout HubClient, untilMilliseconds: () -> Int64) {
         while let nextAt = nextAtMilliseconds {
             let now = MonotonicClock.nowMilliseconds
+            let deadline = untilMilliseconds()
             guard max(now, nextAt) < deadline else { break }
-            if nextAt > now { Pause.milliseconds(Int(nextAt - now)) }
+            guard nextAt <= now else {
+                Pause.milliseconds(min(Self.pauseMillisecondsMax, Int(nextAt - now)))
+                continue
+            }
             step(&client, timeoutMilliseconds: Int(max(1, deadline - MonotonicClock.nowMilliseconds)))
         }
         close()

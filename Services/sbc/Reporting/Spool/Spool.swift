@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 
 /// The folder of reports that the hub does not have yet, one file each.
@@ -80,6 +81,15 @@ struct Spool: Sendable {
             if let entry = Entry(name: name) { entries.append(entry) }
         }
         return entries.sorted()
+    }
+
+    /// Files with a name that no report has; they are not sent.
+    var strangers: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        let isForeign = { (name: String) in
+            !name.hasPrefix(".") && !name.hasSuffix(".new") && name != "refused" && Entry(name: name) == nil
+        }
+        return names.filter(isForeign).sorted()
     }
 
     /// Takes a report, unless another process has it.
