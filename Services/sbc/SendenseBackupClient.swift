@@ -30,9 +30,9 @@ struct SendenseBackupClient: ParsableCommand {
         arguments, the environment or a file of ours are wrong and nothing was done; 3 the hub refused or \
         cancelled the job; 4 the copy is good, but the release command failed; 128 and its number a signal: 129 \
         SIGHUP, 130 SIGINT, 131 SIGQUIT, 143 SIGTERM. Whether reports reach the hub changes neither the copy nor \
-        its exit code: what was not delivered stays in the state directory, for the next backup or flush to deliver. The first signal stops the copy and is reported \
-        as cancelled; where the copy has ended already, it ends the delivery of reports and changes nothing else. \
-        A further one ends that delivery, or the program at once. A SIGHUP that nohup ignores stays ignored.
+        its exit code: what was not delivered stays in the state directory, for the next backup or flush to \
+        deliver. The first signal stops the copy and is reported as cancelled; where the copy has ended already, it \
+        ends the delivery of reports and changes nothing else. A further one ends that delivery, or the program at once. A SIGHUP that nohup ignores stays ignored.
         """
 
     static let configuration = CommandConfiguration(
@@ -54,6 +54,7 @@ struct SendenseBackupClient: ParsableCommand {
         StandardStreams.open()
         if let words = ArgumentText.fault() {
             Output.complain("error: \(words)")
+            Output.settle()
             Glibc.exit(ExitStatus.usage)
         }
         do {

@@ -54,9 +54,9 @@ struct HookProcess {
     }
 
     /// Starts it and does not wait for it; its output goes where ours does.
-    func startDetached() {
-        _ = try? start(output: nil)
-    }
+    ///
+    /// - Returns: its process. nil where it did not start.
+    func startDetached() -> pid_t? { try? start(output: nil) }
 
     private func follow(
         _ pid: pid_t,

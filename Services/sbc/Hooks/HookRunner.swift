@@ -53,9 +53,12 @@ final class HookRunner: Sendable {
     }
 
     /// Starts the release without waiting for it, unless that was done: the process is about to end.
-    func releaseAtOnce() {
-        guard let command = takeRelease() else { return }
-        process(command, "release", outcome: "cancelled").startDetached()
+    ///
+    /// - Returns: the command's process, for who lives on. nil if none was started.
+    @discardableResult
+    func releaseAtOnce() -> pid_t? {
+        guard let command = takeRelease() else { return nil }
+        return process(command, "release", outcome: "cancelled").startDetached()
     }
 
     private func takeRelease() -> HookCommand? {
