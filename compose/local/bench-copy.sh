@@ -149,7 +149,9 @@ bench_verdict() {
     local verdict
     verdict=$(awk -v v="$2" -v must="$3" -v aim="$4" -v way="$5" 'BEGIN {
         s = way == "at-least" ? 1 : -1
-        print s * v >= s * aim ? "aim" : s * v >= s * must ? "must" : "MISSED"
+        if (s * v >= s * aim) print "aim"
+        else if (s * v >= s * must) print "must"
+        else print "MISSED"
     }')
     printf '  %-46s %6s   must %s, aim %s: %s  %s\n' "$1" "$2" "$3" "$4" "$verdict" "$6"
     [[ $verdict != MISSED ]] || COPY_MISSED+=("$1 $2 (must $3)")
