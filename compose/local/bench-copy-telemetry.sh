@@ -29,7 +29,7 @@ bench_hub() {
 
 # With a rate limit, so that what the reports cost cannot hide in the noise of the disk.
 bench_copy_telemetry() {
-    local pairs=${PAIRS:-20} pair name kind differences rate=${RATE:-512M}
+    local pairs=${PAIRS:-20} pair name kind differences rate=${RATE:-192M}
     for kind in ${HUBS:-answering slow refusing resetting black-holed}; do
         bench_hub "$kind"
         for ((pair = 0; pair < pairs; pair++)); do
