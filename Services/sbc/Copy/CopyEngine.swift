@@ -18,8 +18,8 @@ final class CopyEngine: Sendable {
     private let finished = Latch()
 
     /// An engine that has not started. On its threads it calls `onNotice` with rare words for the log,
-    /// `onDiskBegins` before a disk's target is changed, `onDiskCompleted` when a disk is durable on its target, and `onFailure` with the first failure, while
-    /// other disks may still be stopping.
+    /// `onDiskBegins` before a disk's target is changed, `onDiskCompleted` when a disk is durable on its target, and
+    /// `onFailure` with the first failure, while other disks may still be stopping.
     init(
         disks: [PreparedDisk],
         counters: JobCounters,
