@@ -344,6 +344,25 @@ import Threading
         #expect(hub.requests.first?.headers.contains("Authorization: Bearer first") == true)
     }
 
+    @Test func `a token from a pipe, which can be read once, goes along`() throws {
+        try write(report("job-1"))
+        let pipe = folder("token")
+        #expect(unsafe mkfifo(pipe, 0o600) == 0)
+        let writer = DedicatedThread(name: "token") {
+            try? Data("from-a-pipe\n".utf8).write(to: URL(fileURLWithPath: pipe))
+        }
+        let hub = ScriptedHub { request, number in
+            // The first answer makes it look for a token that was renewed.
+            number > 0 && request.headers.contains("Authorization: Bearer from-a-pipe")
+                ? .ok : ScriptedHub.Reply(401, "{}")
+        }
+        defer { hub.stop() }
+        let access = try HubAccess(url: hub.url, tokenFile: pipe, caFile: nil, [:])
+        writer.join()
+        let run = FlushRun(access: access, stateDirectory: state, timeoutMilliseconds: 10_000, style: .none)
+        #expect(run.run(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) == 0)
+    }
+
     @Test func `a token never crosses the network in the clear`() throws {
         let token = folder("token")
         try Data("secret".utf8).write(to: URL(fileURLWithPath: token))

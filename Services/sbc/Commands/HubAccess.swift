@@ -10,6 +10,8 @@ struct HubAccess: Equatable, Sendable {
     var url: String
     /// The file of the bearer token. nil: none is sent.
     var tokenFile: String?
+    /// What was in the token's file when it was checked: where that was a pipe, it cannot be read again.
+    private(set) var token: String?
     /// The PEM file of the authorities that may vouch for an `https` hub. nil: the system's.
     var caFile: String?
 
@@ -39,7 +41,7 @@ struct HubAccess: Equatable, Sendable {
         self.tokenFile = tokenFile ?? set["SENDENSE_SBC_HUB_TOKEN_FILE"] ?? fallback?.tokenFile
         self.caFile = caFile ?? set["SENDENSE_SBC_HUB_CA_FILE"] ?? fallback?.caFile
         if let file = self.tokenFile {
-            _ = try Self.token(in: file)
+            token = try Self.token(in: file)
             guard self.url.hasPrefix("https:") || isLoopback else {
                 throw UsageError(
                     "--hub-token-file: the token would cross the network in the clear to \(shownURL); give an "
@@ -54,8 +56,13 @@ struct HubAccess: Equatable, Sendable {
     ///
     /// - Throws: `UsageError` where there is none that a header can carry.
     static func token(in file: String) throws(UsageError) -> String {
-        guard let data = try? Data(contentsOf: URL(filePath: file)) else {
-            throw UsageError("--hub-token-file: cannot read \(file); give a file with the hub's token")
+        let data: [UInt8]
+        do throws(InputFile.Fault) {
+            data = try InputFile.bytes(file)
+        } catch {
+            throw UsageError(
+                "--hub-token-file: cannot read \(file): \(error); give a file with the hub's token"
+            )
         }
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
         let bytes = data.drop(while: isSpace).reversed().drop(while: isSpace).reversed()

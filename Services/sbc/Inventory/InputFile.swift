@@ -32,6 +32,12 @@ enum InputFile {
         }
     }
 
+    /// Whether it is a file that can be read again.
+    static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     /// All of a text file.
     ///
     /// - Throws: `Fault` with the system's words, or what the file is instead.

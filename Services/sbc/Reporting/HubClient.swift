@@ -26,7 +26,8 @@ struct HubClient: ~Copyable {
         )
         self.access = access
         self.isStopped = isStopped
-        readToken()
+        token = access.token
+        if token == nil { readToken() }
     }
 
     /// Sends the message at a delivery's head, and tells the delivery what came of it.
@@ -97,7 +98,8 @@ struct HubClient: ~Copyable {
     }
 
     private mutating func readToken() {
-        guard let file = access.tokenFile else { return }
+        // A pipe has nothing more, and one with a name might be waited for without end.
+        guard let file = access.tokenFile, InputFile.isRegular(file) else { return }
         // Unreadable at this moment, it may be being replaced: the last one stays.
         if let text = try? HubAccess.token(in: file) { token = text }
     }
