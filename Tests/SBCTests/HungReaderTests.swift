@@ -107,9 +107,38 @@ import Threading
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `lines that a full log did not take are counted, and told once it is read`() throws {
+    func `what is wrong with an argument is said to a reader who takes a moment`() throws {
+        let pipe = try fullPipe()
+        let program = client([])
+        program.arguments = ["-c", #"exec "$1" --vm $'\xff'"#, "bash", program.executableURL?.path ?? ""]
+        program.executableURL = URL(fileURLWithPath: "/bin/bash")
+        program.standardError = pipe
+        try program.run()
+        #expect(!eventually(milliseconds: 1000) { !program.isRunning })
+        try pipe.fileHandleForWriting.close()
+        let said = try #require(try pipe.fileHandleForReading.readToEnd())
+        program.waitUntilExit()
+        #expect(String(decoding: said, as: UTF8.self).contains("is not UTF-8"))
+        #expect(program.terminationStatus == 2)
+    }
+
+    @Test func `a reader who was waited for in vain is not waited for again`() throws {
+        let pipe = try fullPipe()
+        let stream = StreamWriter(fileDescriptor: pipe.fileHandleForWriting.fileDescriptor)
+        #expect(stream.write([0x0A]))
+        #expect(!stream.settle(milliseconds: 100))
+        let start = MonotonicClock.nowMilliseconds
+        #expect(!stream.settle(milliseconds: 10_000))
+        #expect(MonotonicClock.nowMilliseconds - start < 5000)
+        _ = try pipe.fileHandleForReading.read(upToCount: 65_536)
+        #expect(eventually { stream.waitingByteCount == 0 })
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [0, O_NONBLOCK])
+    func `lines that a full log did not take are counted, and told once it is read`(flag: Int32) throws {
         let pipe = try fullPipe()
         let number = pipe.fileHandleForWriting.fileDescriptor
+        _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | flag)
         let sink = LogSink(fileDescriptor: number)
         let logger = Logger(label: "sbc") { LineLogHandler(label: $0, sink: sink) }
         let long = String(repeating: "x", count: 1000)

@@ -16,7 +16,8 @@ import Threading
         let program = client(
             [
                 "--vm", "pg", "--disk", "\(folder("source"))=\(folder("target"))", "--hub-url", hub.url,
-                "--state-dir", folder("state"), "--release-command", "touch \(folder("released"))",
+                "--state-dir", folder("state"), "--release-command",
+                "sleep 0.5; touch \(folder("released"))",
                 "--log-file", folder("log"),
             ] + more
         )
@@ -36,21 +37,46 @@ import Threading
         program.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     }
 
+    /// What a pipe says up to these words, or to its end.
+    private func read(_ pipe: Pipe, until words: String) -> Data {
+        var said = Data()
+        while !String(decoding: said, as: UTF8.self).contains(words) {
+            let more = pipe.fileHandleForReading.availableData
+            if more.isEmpty { break }
+            said += more
+        }
+        return said
+    }
+
+    /// Starts it with no signal blocked: test threads block most, and a program inherits that.
+    private func start(_ program: Process) throws {
+        var none = sigset_t()
+        var own = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, &own)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &own, nil) }
+        try program.run()
+    }
+
     @Test(.timeLimit(.minutes(1)), arguments: [SIGHUP, SIGQUIT, SIGTERM, SIGINT])
     func `the copy is stopped, told as cancelled and its snapshot released`(signal: Int32) throws {
         let hub = ScriptedHub()
         defer { hub.stop() }
         let program = try program(hub)
         inEnv(program, "--default-signal=HUP,QUIT,INT")
-        try program.run()
+        try start(program)
         #expect(isCopying(hub))
         kill(program.processIdentifier, signal)
-        // The terminal that goes away and the shell in it both send one.
-        if signal == SIGHUP { kill(program.processIdentifier, signal) }
+        // The terminal that goes away and the shell in it both send one; signals that wait are one.
+        while signal == SIGHUP && program.isRunning {
+            usleep(5000)
+            kill(program.processIdentifier, signal)
+        }
         program.waitUntilExit()
         #expect(program.terminationReason == .exit && program.terminationStatus == 128 + signal)
         #expect(hub.requests.last?.status == "cancelled")
         #expect(isReleased)
+        #expect(try String(contentsOfFile: folder("log"), encoding: .utf8).contains("backup ended"))
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [SIGUSR1, SIGUSR2, SIGALRM, SIGHUP])
@@ -59,7 +85,7 @@ import Threading
         defer { hub.stop() }
         let program = try program(hub)
         inEnv(program, "--ignore-signal=HUP")
-        try program.run()
+        try start(program)
         #expect(isCopying(hub))
         kill(program.processIdentifier, signal)
         program.waitUntilExit()
@@ -75,7 +101,7 @@ import Threading
         let shell = ["-c", "ulimit -f 200; exec \"$@\"", "sh", program.executableURL?.path ?? ""]
         program.arguments = shell + (program.arguments ?? [])
         program.executableURL = URL(fileURLWithPath: "/bin/sh")
-        try program.run()
+        try start(program)
         program.waitUntilExit()
         #expect(program.terminationReason == .exit && program.terminationStatus == 1)
         #expect(hub.requests.last?.status == "failed")
@@ -90,16 +116,15 @@ import Threading
         let (output, errors) = (Pipe(), Pipe())
         program.standardOutput = output
         program.standardError = errors
-        try program.run()
-        var said = Data()
+        try start(program)
+        // Whatever becomes of it, the streams end.
+        let guardian = DedicatedThread(name: "guardian") { [number = program.processIdentifier] in
+            if !eventually(milliseconds: 25_000, { kill(number, 0) != 0 }) { kill(number, SIGKILL) }
+        }
+        defer { guardian.join() }
         // That disk is told before the delivery, not after it; then it is said what the end waits for.
-        while !String(decoding: said, as: UTF8.self).contains("disk 0 completed") {
-            said += output.fileHandleForReading.availableData
-        }
-        var complaints = Data()
-        while !String(decoding: complaints, as: UTF8.self).contains("the copy has ended") {
-            complaints += errors.fileHandleForReading.availableData
-        }
+        var said = read(output, until: "disk 0 completed")
+        var complaints = read(errors, until: "the copy has ended")
         let start = MonotonicClock.nowMilliseconds
         kill(program.processIdentifier, SIGINT)
         program.waitUntilExit()

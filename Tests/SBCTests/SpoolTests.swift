@@ -443,6 +443,19 @@ import Threading
         let spool = Spool(stateDirectory: state)
         try Data().write(to: URL(fileURLWithPath: spool.directory + "/moved.json"))
         #expect(spool.strangers == ["moved.json"])
+        let hub = ScriptedHub()
+        defer { hub.stop() }
+        let program = client([
+            "flush", "--state-dir", state, "--hub-url", hub.url, "--quiet", "--log-file", folder("log"),
+        ])
+        let errors = Pipe()
+        program.standardError = errors
+        try program.run()
+        let said = try errors.fileHandleForReading.readToEnd() ?? Data()
+        program.waitUntilExit()
+        #expect(program.terminationStatus == 0)
+        #expect(String(decoding: said, as: UTF8.self).contains("/spool/moved.json is not sent"))
+        #expect(spool.strangers == ["moved.json"])
     }
 
     @Test func `flush of a state folder that is not there is bad input`() throws {
