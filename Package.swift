@@ -137,10 +137,11 @@ let package = Package(
         // C libraries: a module map and a shim header, nothing else.
         .systemLibrary(name: "CCurl", path: "Shared/CCurl"),
         .systemLibrary(name: "CEpoll", path: "Shared/CEpoll"),
-        .systemLibrary(name: "CLinux", path: "Shared/CLinux"),
         .systemLibrary(name: "CMariaDB", path: "Shared/CMariaDB"),
         .systemLibrary(name: "CNBD", path: "Shared/CNBD"),
         .systemLibrary(name: "CZeroMQ", path: "Shared/CZeroMQ"),
+        // Ours, since what the calls need of the system's headers would be declared twice.
+        .target(name: "CLinux", path: "Shared/CLinux", publicHeadersPath: "."),
 
         // Shared modules; dependencies point one way, towards JobModel.
         shared("JobModel"),

@@ -196,6 +196,26 @@ import Threading
         }
     }
 
+    @Test func `what comes late has the second in which it was, whatever part of one its age has`() throws {
+        try withCommitter { committer, connection in
+            func clock() throws -> Int64 {
+                try connection.query("SELECT \(ServerClock.milliseconds)")[0].int(0)
+            }
+            let ages = (0..<40).map { 5000 + Int64($0) * 25 }
+            let before = try clock()
+            let items = try ages.map { try registration("job-\($0)", age: $0) }
+            #expect(committer.commit(items).allSatisfy { $0.verdict == .created })
+            let after = try clock()
+            let rows = try connection.query("SELECT id, UNIX_TIMESTAMP(started_at) FROM backup_jobs")
+            #expect(rows.count == ages.count)
+            for row in rows {
+                let age = try #require(Int64(try row.text(0).dropFirst("job-".count)))
+                let second = try row.int(1)
+                #expect(((before - age) / 1000...(after - age) / 1000).contains(second), "\(age) \(before)")
+            }
+        }
+    }
+
     @Test(arguments: ["paused", "", nil] as [String?])
     func `a status of the hub's own is told by column and word, and its row stays as it is`(
         word: String?

@@ -185,8 +185,8 @@ public struct JobStore {
         } else {
             try updateRows(updates, disks.updates)
         }
-        try stampDisks(disks.inserts + disks.updates)
-        try stampJobs(changes)
+        try stampDisks(disks.inserts + disks.updates, nowMilliseconds: now)
+        try stampJobs(changes, nowMilliseconds: now)
         for index in changes.indices {
             changes[index].noteHistory(isPoint: isPoint[index], nowMilliseconds: now)
         }

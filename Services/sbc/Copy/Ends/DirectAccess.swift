@@ -17,7 +17,7 @@ struct DirectAccess: Sendable {
     init(to file: OpenFile, isWritable: Bool, diskIndex: Int) throws(CopyError) {
         let refusal = "the file system of \(file.path) does no direct I/O; leave out --direct"
         // Not O_EXCL: on a block device the first descriptor holds that.
-        let flags = (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | Int32(sendense_o_direct)
+        let flags = (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | sendense_o_direct()
         let number = unsafe open(file.path, flags)
         guard number >= 0 else {
             throw CopyError(

@@ -118,17 +118,18 @@ struct TargetFile {
     /// - Returns: false where it cannot.
     func clone(_ range: Range<Int64>, of source: OpenFile) -> Bool {
         let target = file.descriptor.number
-        return sendense_clone_range(target, source.descriptor.number, Int(range.lowerBound), range.count) == 0
+        return sendense_clone_range(target, source.descriptor.number, range.lowerBound, Int64(range.count))
+            == 0
     }
 
     /// Has the system begin to write a stretch to the disk, so that not all of it is left for the end. A hint only.
     func beginWriting(_ range: Range<Int64>) {
         guard file.direct == nil else { return }
-        _ = sendense_begin_writing(file.descriptor.number, Int(range.lowerBound), range.count)
+        _ = sendense_begin_writing(file.descriptor.number, range.lowerBound, Int64(range.count))
     }
 
     private func punch(_ range: Range<Int64>) -> Bool {
-        sendense_punch_hole(file.descriptor.number, Int(range.lowerBound), range.count) == 0
+        sendense_punch_hole(file.descriptor.number, range.lowerBound, Int64(range.count)) == 0
     }
 
     private func zeroDevice(_ range: Range<Int64>) -> Bool {

@@ -64,6 +64,8 @@ struct SpoolKeeper {
             return 0
         }
         write(desk)
+        // From here on whoever delivers spools may have it: this thread may end later than that is seen.
+        defer { claim = nil }
         return claim == nil || hasFailed ? 0 : desk.delivery.count
     }
 
