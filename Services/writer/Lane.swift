@@ -8,9 +8,6 @@ import Wire
 
 /// One lane: a thread with a connection of its own that takes all that has arrived since its last commit.
 final class Lane: Sendable {
-    /// A batch below this is small: its lane has time to wait for company. Two lanes' worth is less than the
-    /// connections of a small crowd of clients that each wait for their answer, who would else wait for one another.
-    private static let companyCount = 24
     /// Beats that find a place behind a full load of messages.
     private static let beatCountMax = 1024
 
@@ -45,7 +42,8 @@ final class Lane: Sendable {
     func put(_ item: LaneItem) -> Bool {
         mailbox.put(
             .message(item),
-            limit: item.message.isProgress ? settings.laneMessageCountMax * 3 / 4 : nil
+            limit: item.message.isProgress ? settings.laneMessageCountMax * 3 / 4 : nil,
+            isUrgent: !item.message.isProgress
         )
     }
 
@@ -74,6 +72,7 @@ final class Lane: Sendable {
             logger: logger
         )
         var beats = LaneBeats(session, settings: settings, lane: Int32(number), logger: logger)
+        var patience = Patience(lingerMilliseconds: Int64(settings.lingerMilliseconds))
         while let work = mailbox.takeAll(waitingMilliseconds: 1000) {
             guard !work.isEmpty else {
                 // Keeps the connection, or tries to get one, so that health tells the truth without load.
@@ -81,21 +80,25 @@ final class Lane: Sendable {
                 committer.idle()
                 continue
             }
-            store(work + company(of: work), committer, &beats)
+            store(withCompany(work, &patience), committer, &beats)
             committer.idle()
         }
         if migrated.isOpen { beats.signOff() }
     }
 
-    /// What arrives while a lane with little to do waits a little: fewer, larger commits. What waited elsewhere since
-    /// the door had it waits the less here.
-    private func company(of work: [LaneWork]) -> [LaneWork] {
-        guard work.count < Self.companyCount, let oldest = work.map(\.receivedMilliseconds).min() else {
-            return []
+    /// The work that has come, and what arrives while a lane with little to do waits a little: fewer, larger commits.
+    private func withCompany(_ first: [LaneWork], _ patience: inout Patience) -> [LaneWork] {
+        patience.workCame(nowMilliseconds: MonotonicClock.nowMilliseconds)
+        var work = first
+        while let rest = patience.rest(work, nowMilliseconds: MonotonicClock.nowMilliseconds) {
+            let count = Patience.companyCount - work.count
+            guard let more = mailbox.takeAll(waitingMilliseconds: rest, for: count), !more.isEmpty else {
+                break
+            }
+            work += more
         }
-        let rest = oldest + Int64(settings.lingerMilliseconds) - MonotonicClock.nowMilliseconds
-        guard rest > 0 else { return [] }
-        return mailbox.takeAll(waitingMilliseconds: Int(rest), for: Self.companyCount - work.count) ?? []
+        patience.workGoes(nowMilliseconds: MonotonicClock.nowMilliseconds)
+        return work
     }
 
     /// Beats go last: a stored one says that all messages before it are dealt with.

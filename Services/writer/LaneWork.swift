@@ -1,7 +1,17 @@
+import JobModel
+
 /// What goes through a lane.
 enum LaneWork: Sendable {
     case message(LaneItem)
     case beat(BeatItem)
+
+    /// More than progress, so that it comes once and somebody may wait for it.
+    var isUrgent: Bool {
+        switch self {
+        case .message(let item): !item.message.isProgress
+        case .beat: false
+        }
+    }
 
     /// When the door received it, by this machine's monotonic clock.
     var receivedMilliseconds: Int64 {

@@ -34,8 +34,8 @@ struct WriterSettings: Sendable {
             Setting("writer.queue", default: "32768", help: "messages that may wait in one lane"),
             Setting(
                 "writer.linger",
-                default: "40",
-                help: "milliseconds that a message waits for others where there is little to do"
+                default: "100",
+                help: "milliseconds that progress waits for others at most where there is little to do"
             ),
             Setting(
                 "writer.name",

@@ -7,6 +7,8 @@ public final class Mailbox<Element: Sendable>: Sendable {
         var isClosed = false
         /// As many elements wake whoever waits.
         var wakingCount = 1
+        /// There is one for which nobody waits for more.
+        var isUrgent = false
     }
     private let state = Mutex(State())
     private let condition = Condition()
@@ -24,12 +26,15 @@ public final class Mailbox<Element: Sendable>: Sendable {
     ///   - element: what to put in.
     ///   - limit: the most elements to put it behind; nil: as many as the mailbox holds. What matters less gets a
     ///     lower limit, what matters more a higher one.
+    ///   - isUrgent: whoever waits for more takes it at once, with all that is there.
     /// - Returns: false if it is full or closed; the element is then not in.
-    public func put(_ element: Element, limit: Int? = nil) -> Bool {
+    public func put(_ element: Element, limit: Int? = nil, isUrgent: Bool = false) -> Bool {
         let (accepted, wakes) = state.withLock { state in
             guard !state.isClosed, state.elements.count < limit ?? countMax else { return (false, false) }
             state.elements.append(element)
-            return (true, state.elements.count == state.wakingCount)
+            let isFirstUrgent = isUrgent && !state.isUrgent
+            state.isUrgent = state.isUrgent || isUrgent
+            return (true, state.elements.count == state.wakingCount || isFirstUrgent)
         }
         // Whoever takes takes all, so only one element of a load has to wake it.
         if wakes { condition.broadcast() }
@@ -47,10 +52,11 @@ public final class Mailbox<Element: Sendable>: Sendable {
         if waitingMilliseconds > 0 {
             state.withLock { $0.wakingCount = count }
             _ = condition.wait(milliseconds: waitingMilliseconds) {
-                state.withLock { $0.elements.count >= count || $0.isClosed }
+                state.withLock { $0.elements.count >= count || $0.isUrgent || $0.isClosed }
             }
         }
         return state.withLock { state in
+            state.isUrgent = false
             if state.elements.isEmpty { return state.isClosed ? nil : [] }
             var taken: [Element] = []
             swap(&taken, &state.elements)

@@ -113,6 +113,24 @@ import Threading
         #expect(Mailbox<Int>(countMax: 2).takeAll(waitingMilliseconds: 20) == [])
     }
 
+    @Test func `an urgent element wakes a taker that waits for more, and the next one waits again`() {
+        let mailbox = Mailbox<Int>(countMax: 10)
+        let start = MonotonicClock.nowMilliseconds
+        let putter = DedicatedThread(name: "putter") {
+            Pause.milliseconds(30)
+            _ = mailbox.put(1)
+            Pause.milliseconds(30)
+            _ = mailbox.put(2, isUrgent: true)
+        }
+        #expect(mailbox.takeAll(waitingMilliseconds: 10_000, for: 5) == [1, 2])
+        let taken = MonotonicClock.nowMilliseconds
+        #expect((55..<5000).contains(taken - start))
+        putter.join()
+        #expect(mailbox.put(3))
+        #expect(mailbox.takeAll(waitingMilliseconds: 50, for: 2) == [3])
+        #expect(MonotonicClock.nowMilliseconds - taken >= 45)
+    }
+
     @Test func `a taker that waits for three sleeps on at two, and takes them when the time is up`() {
         let mailbox = Mailbox<Int>(countMax: 10)
         let start = MonotonicClock.nowMilliseconds
