@@ -10,13 +10,15 @@ struct JobMemory {
     /// A memory of which less than one in so many is wrong is worth asking.
     private static let strangerShare = 64
     /// Jobs with more disks are not remembered.
-    private static let diskCountMax = 15
+    private static let diskCountMax = 31
     /// Milliseconds between looks for room: who has not been heard of from one to the next is not at work.
     private static let roomPauseMilliseconds: Int64 = 60_000
-    /// The most jobs that all lanes of a writer remember.
+    /// The most jobs that all lanes of a writer remember, if none has more than seven disks.
     static let writerCountMax = 131_072
 
     private let countMax: Int
+    /// What the jobs count for together.
+    private var weight = 0
     /// By the hash of the job's id. Two jobs of one hash take each other's place, which the comparison finds.
     private var places: [UInt64: Place] = [:]
     /// By the number of disks.
@@ -25,26 +27,29 @@ struct JobMemory {
     /// When room was made last.
     private var roomMilliseconds: Int64?
 
-    /// Where a job lies, until something is forgotten or new jobs are noted: the shelf in the upper four bits, the slot
+    /// Where a job lies, until something is forgotten or new jobs are noted: the shelf in the upper five bits, the slot
     /// there in the others.
     struct Place {
         fileprivate let number: UInt32
 
         fileprivate init(shelf: Int, slot: Int) {
-            number = UInt32(shelf) << 28 | UInt32(slot)
+            number = UInt32(shelf) << 27 | UInt32(slot)
         }
 
-        fileprivate var shelf: Int { Int(number >> 28) }
-        fileprivate var slot: Int { Int(number & 0xFFF_FFFF) }
+        fileprivate var shelf: Int { Int(number >> 27) }
+        fileprivate var slot: Int { Int(number & 0x7FF_FFFF) }
     }
 
     /// Creates an empty memory.
     ///
-    /// - Parameter countMax: the most jobs that it holds.
+    /// - Parameter countMax: the most jobs that it holds; one with many disks takes the room of several.
     init(countMax: Int) {
         self.countMax = countMax
         shelves = (0...Self.diskCountMax).map { Shelf(diskCount: $0) }
     }
+
+    /// What a job counts for: so the room that all take is bounded, however many disks they have.
+    private static func weight(diskCount: Int) -> Int { 1 + diskCount / 8 }
 
     /// How many jobs are remembered.
     var count: Int { places.count }
@@ -88,8 +93,10 @@ struct JobMemory {
             return
         }
         forget(key)
-        if places.count >= countMax { makeRoom(now) }
-        guard places.count < countMax else { return }
+        let added = Self.weight(diskCount: shelf)
+        if weight + added > countMax { makeRoom(now) }
+        guard weight + added <= countMax else { return }
+        weight += added
         let slot = shelves[shelf].take()
         shelves[shelf].put(job, history, generation, slot)
         places[key] = Place(shelf: shelf, slot: slot)
@@ -116,6 +123,7 @@ struct JobMemory {
     private mutating func forget(_ key: UInt64) {
         guard let place = places.removeValue(forKey: key) else { return }
         shelves[place.shelf].release(place.slot)
+        weight -= Self.weight(diskCount: place.shelf)
     }
 
     /// Drops what has not been heard of since room was made last. Each job that lives is heard of in between, so where

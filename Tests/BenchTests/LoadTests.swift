@@ -51,6 +51,12 @@ import Testing
         #expect((count..<count + 20).allSatisfy { jobs.job($0) == jobs.job($0 - count) })
     }
 
+    @Test func `jobs that lie apart in the table keep their numbers there`() {
+        let jobs = JobSet(prefix: "backup-vm", count: 10, diskCount: 1, spacing: 100)
+        #expect(jobs.id(7) == "backup-vm0000700-1760000000")
+        #expect((0..<10).allSatisfy { (0..<10).contains(jobs.job($0)) })
+    }
+
     @Test func `a pause of the server counts for all that was due in it`() throws {
         // Answers 100 messages a second at once, but for half a second in which it answers nobody.
         let server = try PausingServer(pauseAfter: 50, pauseMilliseconds: 500)

@@ -54,7 +54,8 @@ import Testing
         let made = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
         #expect(
             made == [
-                "growth-disks.svg", "growth-jobs.svg", "growth-memory.svg", "latency.svg", "result.json",
+                "growth-disks.svg", "growth-jobs.svg", "growth-memory.svg", "growth-rows.svg", "latency.svg",
+                "result.json",
             ]
         )
         let picture = try String(contentsOfFile: "\(folder)/growth-disks.svg", encoding: .utf8)

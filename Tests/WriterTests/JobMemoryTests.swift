@@ -32,25 +32,57 @@ import Testing
         #expect(memory.count == 20_000)
     }
 
+    @Test(arguments: [1, 15, 16, 31, 32])
+    func `a job comes out as it went in, up to 31 disks`(diskCount: Int) throws {
+        var memory = JobMemory(countMax: 12)
+        try note(0..<3, &memory, atSecond: 0, diskCount: diskCount)
+        #expect(try remembered(0..<3, memory) == (diskCount < 32 ? [0, 1, 2] : []))
+        for number in 0..<3 {
+            guard let place = memory.place(of: LaneSet.hash(try id(number))) else { continue }
+            #expect(try memory[place].job == RememberedJob(job(number, diskCount: diskCount)))
+        }
+    }
+
+    @Test func `jobs with many disks take the room of several, and give it back`() throws {
+        var memory = JobMemory(countMax: 8)
+        try note(0..<4, &memory, atSecond: 0, diskCount: 31)
+        #expect(try remembered(0..<4, memory) == [0, 1])
+        try note(0..<1, &memory, atSecond: 1, diskCount: 32)
+        try note(10..<20, &memory, atSecond: 2)
+        #expect(try remembered(0..<20, memory) == [1, 10, 11, 12, 13])
+    }
+
     private func remembered(_ numbers: Range<Int>, _ memory: JobMemory) throws -> [Int] {
         try numbers.filter { memory.place(of: LaneSet.hash(try id($0))) != nil }
     }
 
     private func id(_ number: Int) throws -> JobID { try #require(JobID("job-\(number)")) }
 
-    private func note(_ numbers: Range<Int>, _ memory: inout JobMemory, atSecond second: Int64) throws {
+    private func job(_ number: Int, diskCount: Int) throws -> Job {
+        Job(
+            id: try id(number),
+            vmName: "vm",
+            backupType: .full,
+            status: .running,
+            bytes: Int64(diskCount) * Int64(number),
+            total: Int64(diskCount) * 1000,
+            hasTelemetry: true,
+            attempt: 1,
+            disks: (0..<diskCount).map { disk in
+                Disk(index: Int32(disk), status: .transferring, bytes: Int64(number), total: 1000)
+            }
+        )
+    }
+
+    private func note(
+        _ numbers: Range<Int>,
+        _ memory: inout JobMemory,
+        atSecond second: Int64,
+        diskCount: Int = 1
+    ) throws {
         var changes: [JobChange] = []
         for number in numbers {
-            let job = Job(
-                id: try id(number),
-                vmName: "vm",
-                backupType: .full,
-                status: .running,
-                total: 1000,
-                hasTelemetry: true,
-                attempt: 1,
-                disks: [Disk(index: 0, status: .transferring, total: 1000)]
-            )
+            let job = try job(number, diskCount: diskCount)
             changes.append(JobChange(before: job, after: job, contactAgeMilliseconds: 0, events: []))
         }
         memory.note(changes, nowMilliseconds: second * 1000)

@@ -50,7 +50,9 @@ struct TwinScript {
 
     init(jobCount: Int) {
         clients = (0..<jobCount).map { number in
-            let totals = (0...(number % 3 == 2 ? 3 : 1)).map { Int64(50_000 + $0 * 1000) }
+            // One has more disks than most: as many as a lane remembers.
+            let diskCount = number == 0 ? 31 : number % 3 == 2 ? 4 : 2
+            let totals = (0..<diskCount).map { Int64(50_000 + $0 * 1000) }
             return Client(
                 id: .known("job-\(number)"),
                 isOld: number % 2 == 1,

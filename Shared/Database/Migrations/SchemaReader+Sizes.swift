@@ -14,13 +14,16 @@ extension SchemaReader {
 
     /// The facts of a table. nil where there is none.
     func tableFacts(_ table: String) throws(DatabaseError) -> TableFacts? {
+        // Each names schema and table by constants: else the server opens all tables of all its schemas.
         let sql = """
             SELECT TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH, ENGINE, ROW_FORMAT, \
-            (SELECT COUNT(*) FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = t.TABLE_SCHEMA \
-            AND s.TABLE_NAME = t.TABLE_NAME AND s.INDEX_TYPE = 'FULLTEXT') \
-            FROM information_schema.TABLES t WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
+            (SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() \
+            AND TABLE_NAME = ? AND INDEX_TYPE = 'FULLTEXT') \
+            FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?
             """
-        guard let row = try connection.prepare(sql).query([.text(table)]).first else { return nil }
+        guard let row = try connection.prepare(sql).query([.text(table), .text(table)]).first else {
+            return nil
+        }
         let hasFulltext = try row.int(4) > 0
         let isCompressed = try row.optionalText(3)?.lowercased() == "compressed"
         return TableFacts(

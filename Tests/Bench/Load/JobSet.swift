@@ -18,20 +18,26 @@ struct JobSet {
     let suffix = "-1760000000"
     let count: Int
     let diskCount: Int
+    /// The jobs are every so manieth of those that the table has.
+    let spacing: Int
     private let stride: Int
 
-    init(prefix: String, count: Int, diskCount: Int) {
+    init(prefix: String, count: Int, diskCount: Int, spacing: Int = 1) {
         self.prefix = prefix
         self.count = count
         self.diskCount = diskCount
+        self.spacing = spacing
         // Neighbours in time are far apart in the table, and all jobs come once before any comes again.
         var stride = max(1, Int(Double(count) * 0.618))
         while Self.greatestCommonDivisor(stride, count) != 1 { stride += 1 }
         self.stride = stride
     }
 
+    /// The number of a job in its id.
+    func number(_ job: Int) -> Int { job * spacing }
+
     func id(_ job: Int) -> String {
-        let digits = String(job)
+        let digits = String(number(job))
         return prefix + String(repeating: "0", count: Self.digitCount - digits.count) + digits + suffix
     }
 

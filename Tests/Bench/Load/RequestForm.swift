@@ -74,7 +74,7 @@ struct RequestForm {
     mutating func fill(_ number: Int, second: Int64) {
         for place in places {
             switch place.field {
-            case .job: write(Int64(jobs.job(number)), place)
+            case .job: write(Int64(jobs.number(jobs.job(number))), place)
             case .bytes: write(kind == .old ? jobs.diskBytes(number) : jobs.bytes(number), place)
             case .diskBytes: write(jobs.diskBytes(number), place)
             case .speed: write(jobs.speed(number), place)

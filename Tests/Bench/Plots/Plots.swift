@@ -28,7 +28,8 @@ struct Plots {
     private var charts: [(name: String, chart: Chart)] {
         [
             ("cost", cost), ("latency", latency),
-            ("growth-jobs", growth(GrowthPart.jobAxis, "jobs in the table")),
+            ("growth-rows", growth(GrowthPart.rowAxis, "jobs in the table, 1000 of them running")),
+            ("growth-jobs", growth(GrowthPart.jobAxis, "running jobs")),
             ("growth-disks", growth(GrowthPart.diskAxis, "disks of a job")), ("growth-memory", memory),
         ].compactMap { name, chart in chart.map { (name, $0) } }
     }
@@ -88,7 +89,7 @@ struct Plots {
     }
 
     private var memory: Chart? {
-        chart(GrowthPart.jobAxis, "jobs in the table", "Peak of memory", "MiB", "memory_mib", .lines)
+        chart(GrowthPart.jobAxis, "running jobs", "Peak of memory", "MiB", "memory_mib", .lines)
     }
 
     private func chart(
