@@ -40,10 +40,11 @@ final class Lane: Sendable {
     ///
     /// What only tells how far a job is comes again: the last quarter of the lane is for all else.
     func put(_ item: LaneItem) -> Bool {
-        mailbox.put(
-            .message(item),
-            limit: item.message.isProgress ? settings.laneMessageCountMax * 3 / 4 : nil,
-            isUrgent: !item.message.isProgress
+        let work = LaneWork.message(item)
+        return mailbox.put(
+            work,
+            limit: work.isUrgent ? nil : settings.laneMessageCountMax * 3 / 4,
+            isUrgent: work.isUrgent
         )
     }
 

@@ -27,7 +27,6 @@ struct HubClient: ~Copyable {
         self.access = access
         self.isStopped = isStopped
         token = access.token
-        if token == nil { readToken() }
     }
 
     /// Sends the message at a delivery's head, and tells the delivery what came of it.
