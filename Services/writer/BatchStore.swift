@@ -18,6 +18,8 @@ final class BatchStore {
     private var hasWarned = false
     /// Messages that went the fast way, and batches in which rows were not as they were remembered.
     private(set) var tally = (fastMessages: 0, misses: 0)
+    /// Running jobs that were read since somebody asked, and are remembered from then on.
+    private var strangerCount = 0
 
     /// - Parameters:
     ///   - memoryCountMax: the most jobs that are remembered.
@@ -89,7 +91,19 @@ final class BatchStore {
     func committed(_ outcome: Batch.Outcome) {
         guard tables != nil else { return }
         if let fast = outcome.fast { memory.note(fast) }
-        memory.note(outcome.changes, nowMilliseconds: MonotonicClock.nowMilliseconds)
+        strangerCount += memory.note(outcome.changes, nowMilliseconds: MonotonicClock.nowMilliseconds)
+    }
+
+    /// Takes in what was read of jobs before they are heard of; where there can be no temporary tables, nothing.
+    func know(_ jobs: [KnownJob]) {
+        guard tables != nil || plainConnection == nil else { return }
+        for known in jobs { memory.know(known) }
+    }
+
+    /// How many running jobs were read since the last call that nobody had read ahead.
+    func takeStrangerCount() -> Int {
+        defer { strangerCount = 0 }
+        return strangerCount
     }
 
     /// The transaction came to nothing, or nobody knows what it came to.

@@ -75,28 +75,59 @@ struct JobMemory {
     /// - Parameters:
     ///   - changes: the jobs.
     ///   - nowMilliseconds: the monotonic time of this machine.
-    mutating func note(_ changes: [JobChange], nowMilliseconds: Int64) {
+    /// - Returns: how many of them ran already, and are remembered only now.
+    mutating func note(_ changes: [JobChange], nowMilliseconds: Int64) -> Int {
+        var strangerCount = 0
         for index in changes.indices {
             let key = LaneSet.hash(changes[index].after.id)
             guard let job = RememberedJob(changes[index].after), job.disks.count <= Self.diskCountMax else {
                 forget(key)
                 continue
             }
-            note(job, changes[index].history, key, nowMilliseconds)
+            if note(job, changes[index].history, key, nowMilliseconds),
+                changes[index].before?.status == .running
+            {
+                strangerCount += 1
+            }
         }
+        return strangerCount
     }
 
-    private mutating func note(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64, _ now: Int64) {
+    /// Takes in a job that was read before it was heard of, if there is room and it is not remembered: what a lane has
+    /// left is newer.
+    mutating func know(_ known: KnownJob) {
+        let diskCount = known.job.disks.count
+        guard diskCount <= Self.diskCountMax, places[known.hash] == nil,
+            weight + Self.weight(diskCount: diskCount) <= countMax
+        else { return }
+        put(known.job, known.history, known.hash)
+    }
+
+    /// - Returns: whether it is remembered now and was not before.
+    private mutating func note(
+        _ job: RememberedJob,
+        _ history: JobHistory,
+        _ key: UInt64,
+        _ now: Int64
+    ) -> Bool {
         let shelf = job.disks.count
         if let place = places[key], place.shelf == shelf {
             shelves[shelf].put(job, history, generation, place.slot)
-            return
+            return false
         }
+        let isNew = places[key] == nil
         forget(key)
         let added = Self.weight(diskCount: shelf)
         if weight + added > countMax { makeRoom(now) }
-        guard weight + added <= countMax else { return }
-        weight += added
+        guard weight + added <= countMax else { return false }
+        put(job, history, key)
+        return isNew
+    }
+
+    /// Puts a job that is not remembered where there is room.
+    private mutating func put(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64) {
+        let shelf = job.disks.count
+        weight += Self.weight(diskCount: shelf)
         let slot = shelves[shelf].take()
         shelves[shelf].put(job, history, generation, slot)
         places[key] = Place(shelf: shelf, slot: slot)

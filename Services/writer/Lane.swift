@@ -16,6 +16,7 @@ final class Lane: Sendable {
     private let health: Health
     private let logger: Logger
     private let migrated: Latch
+    private let readAhead: ReadAhead
     private let mailbox: Mailbox<LaneWork>
     private let answer: @Sendable ([AnswerGroup]) -> Void
 
@@ -25,6 +26,7 @@ final class Lane: Sendable {
         health: Health,
         logger: Logger,
         migrated: Latch,
+        readAhead: ReadAhead,
         answer: @escaping @Sendable ([AnswerGroup]) -> Void
     ) {
         self.number = number
@@ -32,6 +34,7 @@ final class Lane: Sendable {
         self.health = health
         self.logger = logger
         self.migrated = migrated
+        self.readAhead = readAhead
         self.answer = answer
         mailbox = Mailbox(countMax: settings.laneMessageCountMax)
     }
@@ -52,6 +55,9 @@ final class Lane: Sendable {
     func put(_ beat: BeatItem) -> Bool {
         mailbox.put(.beat(beat), limit: settings.laneMessageCountMax + Self.beatCountMax)
     }
+
+    /// Puts in what was read of jobs before they are heard of. false if the lane is full or closed.
+    func put(_ known: KnownJobs) -> Bool { mailbox.put(.known(known)) }
 
     /// The lane as a service: at shutdown it commits what is in, then ends.
     func service() -> ThreadService {
@@ -110,9 +116,14 @@ final class Lane: Sendable {
             switch one {
             case .message(let item): items.append(item)
             case .beat(let beat): taken.append(beat)
+            case .known(let known):
+                committer.store.know(known.jobs)
+                known.isTaken.open()
             }
         }
         store(items, committer)
+        let strangers = committer.store.takeStrangerCount()
+        if strangers > 0 { readAhead.met(strangers) }
         guard !taken.isEmpty else { return }
         answer(beats.store(taken, isReady: migrated.isOpen))
     }

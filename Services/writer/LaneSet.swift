@@ -14,8 +14,11 @@ final class LaneSet: Sendable {
 
     /// The lane of an item's job. nil: there are none.
     static func lane(of item: LaneItem, among lanes: [Lane]) -> Lane? {
-        lanes.isEmpty ? nil : lanes[Int(item.jobHash % UInt64(lanes.count))]
+        lanes.isEmpty ? nil : lanes[lane(of: item.jobHash, laneCount: lanes.count)]
     }
+
+    /// The number of the lane of a job, by the hash of its id.
+    static func lane(of jobHash: UInt64, laneCount: Int) -> Int { Int(jobHash % UInt64(laneCount)) }
 
     /// Puts an ingest's beat into every lane. The answer comes with the first that has stored it, or once none can.
     func put(_ beat: Beat, from sender: [UInt8], receivedMilliseconds: Int64) -> Bool {

@@ -11,6 +11,7 @@ func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any S
     let health = Health(waitingFor: ["bus", "tables"] + laneNumbers.map { Lane.part($0) })
     let migrated = Latch()
     let lanes = LaneSet()
+    let readAhead = ReadAhead(settings.database, lanes: lanes, migrated: migrated, logger: runner.logger)
     let receiver = Receiver(
         endpoint: settings.bind,
         health: health,
@@ -24,7 +25,8 @@ func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any S
                 settings: settings,
                 health: health,
                 logger: runner.logger,
-                migrated: migrated
+                migrated: migrated,
+                readAhead: readAhead
             ) { answers in receiver.answer(answers) }
         }
     )
@@ -41,5 +43,5 @@ func build(_ settings: WriterSettings, _ runner: ServiceRunner) throws -> [any S
         logger: runner.logger,
         migrated: migrated
     )
-    return [admin, receiver.service(), migration] + lanes.all.map { $0.service() }
+    return [admin, receiver.service(), migration] + lanes.all.map { $0.service() } + [readAhead.service()]
 }

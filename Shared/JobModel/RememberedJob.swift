@@ -43,11 +43,10 @@ public struct RememberedJob: Equatable, Sendable {
         self.disks = disks
     }
 
-    /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has been
-    /// heard of, has no error, a `seq` that a client may have sent, and disks whose totals are all known.
+    /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has no error,
+    /// a `seq` that a client may have sent, and disks whose totals are all known.
     public init?(_ job: Job) {
-        guard job.status == .running, job.hasTelemetry, !job.isPresumed, job.errorMessage == nil,
-            job.seq >= 0,
+        guard job.status == .running, !job.isPresumed, job.errorMessage == nil, job.seq >= 0,
             job.clockKey.map({ $0.rank == ClockKey.progressRank }) ?? true, job.total > 0
         else { return nil }
         var disks: [RememberedDisk] = []

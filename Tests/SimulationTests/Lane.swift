@@ -81,6 +81,8 @@ final class SimulatedLane: @unchecked Sendable {
             switch work {
             case .message(let item): items.append((item, connection))
             case .beat(let beat): beats.append((beat, connection))
+            // There is no database here to read ahead in.
+            case .known: break
             }
         }
         store(items[...]) { [self] in

@@ -52,6 +52,48 @@ import Testing
         #expect(try remembered(0..<20, memory) == [1, 10, 11, 12, 13])
     }
 
+    @Test func `what was read ahead takes room that is left, and no place of what a lane has left`() throws {
+        var memory = JobMemory(countMax: 4)
+        try note(0..<2, &memory, atSecond: 0)
+        let kept = try #require(memory.place(of: LaneSet.hash(try id(1))))
+        for number in 1..<6 { memory.know(try known(number, bytes: 500)) }
+        memory.know(try known(9, bytes: 500, diskCount: 32))
+        #expect(try remembered(0..<10, memory) == [0, 1, 2, 3])
+        #expect(memory[kept].job == RememberedJob(try job(1, diskCount: 1)))
+        let place = try #require(memory.place(of: LaneSet.hash(try id(3))))
+        #expect(memory[place].job.disks.map(\.bytes) == [500, 500])
+        #expect(memory[place].history.lastMilliseconds == 77)
+        // Nobody has heard of 2 and 3 since.
+        try note(0..<2, &memory, atSecond: 60)
+        try note(6..<7, &memory, atSecond: 61)
+        try note(0..<2, &memory, atSecond: 120)
+        try note(7..<9, &memory, atSecond: 122)
+        #expect(try remembered(0..<10, memory) == [0, 1, 7, 8])
+    }
+
+    @Test func `jobs that ran and were not known are counted, others not`() throws {
+        var memory = JobMemory(countMax: 3)
+        let ran = try (0..<4).map {
+            JobChange(before: try job($0, diskCount: 2), after: try job($0, diskCount: 2))
+        }
+        let new = try (4..<6).map { JobChange(before: nil, after: try job($0, diskCount: 2)) }
+        #expect(memory.note([ran[0], new[0]], nowMilliseconds: 0) == 1)
+        #expect(memory.note([ran[0], ran[1]], nowMilliseconds: 0) == 1)
+        // There is no room for these.
+        #expect(memory.note([ran[2], ran[3], new[1]], nowMilliseconds: 0) == 0)
+    }
+
+    private func known(_ number: Int, bytes: Int64, diskCount: Int = 2) throws -> KnownJob {
+        var job = try job(number, diskCount: diskCount)
+        for disk in job.disks.indices { job.disks[disk].bytes = bytes }
+        job.bytes = Int64(diskCount) * bytes
+        return KnownJob(
+            hash: LaneSet.hash(job.id),
+            job: try #require(RememberedJob(job)),
+            history: JobHistory(lastMilliseconds: 77)
+        )
+    }
+
     private func remembered(_ numbers: Range<Int>, _ memory: JobMemory) throws -> [Int] {
         try numbers.filter { memory.place(of: LaneSet.hash(try id($0))) != nil }
     }
@@ -85,6 +127,6 @@ import Testing
             let job = try job(number, diskCount: diskCount)
             changes.append(JobChange(before: job, after: job, contactAgeMilliseconds: 0, events: []))
         }
-        memory.note(changes, nowMilliseconds: second * 1000)
+        _ = memory.note(changes, nowMilliseconds: second * 1000)
     }
 }

@@ -30,12 +30,9 @@ struct TwinScript {
         "UPDATE backup_jobs SET telemetry_key_rank = 1 WHERE id = '{id}'",
         "UPDATE backup_jobs SET error_message = 'by hand' WHERE id = '{id}'",
         "UPDATE backup_jobs SET presumed = 1 WHERE id = '{id}'",
-        "UPDATE backup_jobs SET last_telemetry_at = NULL, last_contact_ms = NULL WHERE id = '{id}'",
         "UPDATE backup_disks SET bytes_transferred = 777 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "UPDATE backup_disks SET status = 'completed' WHERE backup_job_id = '{id}' AND disk_index = 0",
         "UPDATE backup_disks SET status = 'failed' WHERE backup_job_id = '{id}' AND disk_index = 0",
-        // The same as transferring, which it comes to be by the next progress.
-        "UPDATE backup_disks SET status = 'running' WHERE backup_job_id = '{id}' AND disk_index = 0",
         "UPDATE backup_disks SET total_bytes = 52000 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "DELETE FROM backup_disks WHERE backup_job_id = '{id}' AND disk_index = 1",
         "INSERT IGNORE INTO backup_disks (backup_job_id, disk_index, total_bytes) VALUES ('{id}', 7, 500)",
@@ -43,6 +40,13 @@ struct TwinScript {
         "UPDATE IGNORE backup_disks SET disk_index = 9 WHERE backup_job_id = '{id}' AND disk_index = 1",
         "UPDATE backup_jobs SET history_ms = 5 WHERE id = '{id}'",
         "DELETE FROM backup_jobs WHERE id = '{id}'",
+    ]
+
+    /// Changes that make no difference to the next progress.
+    static let indifferent = [
+        "UPDATE backup_jobs SET last_telemetry_at = NULL, last_contact_ms = NULL WHERE id = '{id}'",
+        // The same as transferring, which it comes to be by the next progress.
+        "UPDATE backup_disks SET status = 'running' WHERE backup_job_id = '{id}' AND disk_index = 0",
     ]
 
     private var clients: [Client]
@@ -93,7 +97,10 @@ struct TwinScript {
         guard Int.random(in: 0..<4, using: &generator) == 0 else { return [] }
         return (0..<Int.random(in: 1...2, using: &generator)).compactMap { _ in
             let id = clients.randomElement(using: &generator)?.id.rawValue ?? ""
-            return Self.interventions.randomElement(using: &generator)?.replacing("{id}", with: id)
+            return (Self.interventions + Self.indifferent).randomElement(using: &generator)?.replacing(
+                "{id}",
+                with: id
+            )
         }
     }
 

@@ -51,6 +51,11 @@ import Threading
         try follow(statement, before: 3, isFound: true)
     }
 
+    @Test(arguments: TwinScript.indifferent)
+    func `rows that say the same in other words are not read again`(statement: String) throws {
+        try follow(statement, before: 3, isFound: false)
+    }
+
     /// The fourth progress of an old client tells of its first disk only: what others wrote into the second one's row
     /// stays.
     @Test(arguments: [

@@ -28,18 +28,19 @@ extension JobStore {
           history_ms, CAST(UNIX_TIMESTAMP(started_at) * 1000 AS SIGNED)
         """
 
-    static func lockJobs(_ marks: String, skippingHeld: Bool) -> String {
+    /// `locking` is what the function of that name has; where it is empty, no row is locked.
+    static func readJobs(_ marks: String, _ locking: String) -> String {
         """
         SELECT \(lockedColumns)
-        FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking(skippingHeld))
+        FROM backup_jobs WHERE id IN (\(marks)) ORDER BY id \(locking)
         """
     }
 
-    static func lockDisks(_ marks: String, skippingHeld: Bool) -> String {
+    static func readDisks(_ marks: String, _ locking: String) -> String {
         """
         SELECT \(diskColumns)
         FROM backup_disks WHERE backup_job_id IN (\(marks)) ORDER BY backup_job_id, disk_index
-          \(locking(skippingHeld))
+          \(locking)
         """
     }
 

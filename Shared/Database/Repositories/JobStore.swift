@@ -41,13 +41,13 @@ public struct JobStore {
         var locked = LockedJobs()
         let wanted = Set(ids)
         let jobRows = try connection.prepare(
-            Self.lockJobs(Self.marks(parameters), skippingHeld: skippingHeld)
+            Self.readJobs(Self.marks(parameters), Self.locking(skippingHeld))
         ).query(parameters)
         let seen = try take(jobRows, wanted, &locked)
         if !locked.jobs.isEmpty {
             let found = Self.padded(locked.jobs.keys.sorted())
             let diskRows = try connection.prepare(
-                Self.lockDisks(Self.marks(found), skippingHeld: skippingHeld)
+                Self.readDisks(Self.marks(found), Self.locking(skippingHeld))
             ).query(found)
             try takeDisks(diskRows, &locked)
         }
@@ -59,7 +59,7 @@ public struct JobStore {
     ///
     /// - Returns: the ids of those that were asked for, also where their rows make no job.
     @discardableResult
-    private func take(
+    func take(
         _ rows: [Row],
         _ wanted: Set<JobID>,
         _ locked: inout LockedJobs
@@ -81,7 +81,7 @@ public struct JobStore {
         return seen
     }
 
-    private func takeDisks(_ rows: [Row], _ locked: inout LockedJobs) throws(DatabaseError) {
+    func takeDisks(_ rows: [Row], _ locked: inout LockedJobs) throws(DatabaseError) {
         for row in rows {
             guard let id = JobID(try row.text(0)) else { continue }
             locked.insert(try Self.disk(row), of: id)

@@ -63,19 +63,21 @@ struct ProgressStatements {
           j.current_phase = b.phase, j.bytes_transferred = b.bytes, j.total_bytes = b.total,
           j.transfer_speed_bps = b.speed, j.eta_seconds = b.eta, j.progress_percent = b.percent,
           j.telemetry_seq = b.seq, j.telemetry_key_ms = b.key_ms, j.history_ms = b.history_ms,
-          j.last_telemetry_at = IF(j.last_telemetry_at > NOW(), b.seen, GREATEST(j.last_telemetry_at, b.seen)),
+          j.last_telemetry_at = IF(j.last_telemetry_at IS NULL OR j.last_telemetry_at > NOW(), b.seen,
+            GREATEST(j.last_telemetry_at, b.seen)),
           j.last_contact_ms = IF(j.last_contact_ms IS NULL OR j.last_contact_ms > ?, b.contact_ms,
             GREATEST(j.last_contact_ms, b.contact_ms))
         WHERE j.status = 'running' AND j.attempt = b.attempt AND j.telemetry_seq BETWEEN b.least_seq AND b.most_seq
           AND j.telemetry_key_ms <=> b.old_key_ms
           AND j.telemetry_key_rank <=> IF(b.old_key_ms IS NULL, NULL, 0) AND j.history_ms <=> b.old_history_ms
-          AND j.presumed = 0 AND j.error_message IS NULL AND j.last_telemetry_at IS NOT NULL
+          AND j.presumed = 0 AND j.error_message IS NULL
         """
     }
 
     /// Walks all disks of the jobs. Each has to be what the rules have looked at, and one that is not remembered at
     /// all is an error: a count of rows would not show it beside one that is missing. Other words for the same status
-    /// may stay where the row does; where it changes, the careful way is to put ours in their place.
+    /// may stay where the row does; where it changes, ours take the place of a hub's `running`, and the careful way is to
+    /// put them in the place of any other.
     var updateDisks: String {
         """
         UPDATE \(Self.jobs) AS b
@@ -83,12 +85,13 @@ struct ProgressStatements {
           LEFT JOIN \(Self.disks) AS x ON x.n = b.n AND x.disk_index = d.disk_index SET
           d.bytes_transferred = IF(x.n IS NULL, 9223372036854775807 + d.disk_index + 1,
             IF(x.is_kept, d.bytes_transferred, x.bytes)),
-          d.progress_percent = IF(x.is_kept, d.progress_percent, x.percent * 0.01)
+          d.progress_percent = IF(x.is_kept, d.progress_percent, x.percent * 0.01),
+          d.status = IF(x.is_kept OR d.status <> 'running', d.status, '\(DiskStatus.transferring.rawValue)')
         WHERE x.n IS NULL OR (COALESCE(d.bytes_transferred, 0) BETWEEN x.least_bytes AND x.bytes
           AND COALESCE(d.total_bytes, IF(d.size_gb > 0, d.size_gb * 1073741824, NULL)) = x.total
           AND CASE d.status WHEN 'transferring' THEN \(Self.word(.transferring)) WHEN 'pending' THEN \(Self.word(.pending))
             WHEN 'completed' THEN \(Self.word(.completed)) WHEN 'failed' THEN \(Self.word(.failed))
-            WHEN 'running' THEN IF(x.is_kept, \(Self.word(.transferring)), 0)
+            WHEN 'running' THEN \(Self.word(.transferring))
             ELSE IF(x.is_kept, \(Self.word(.pending)), 0) END = x.word)
         """
     }
