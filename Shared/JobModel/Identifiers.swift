@@ -24,7 +24,10 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Whether an id is nothing but visible ASCII characters, as nearly all are; a look at each byte tells it.
     private static func isPlain(_ text: String) -> Bool {
-        (1...scalarCountMax).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        let bytes = text.utf8.span
+        guard (1...scalarCountMax).contains(bytes.count) else { return false }
+        for place in bytes.indices where bytes[place] < 0x21 || bytes[place] > 0x7E { return false }
+        return true
     }
 
     /// Same id: the same bytes, whatever Unicode holds to be equivalent.

@@ -50,3 +50,22 @@ extension Span<UInt8> {
         return marks & (ones * 0x80)
     }
 }
+
+extension [UInt8] {
+    /// Appends a number in decimal digits.
+    mutating func append(decimal value: Int64) {
+        // 2^63 has 19 digits.
+        var digits = [19 of UInt8](repeating: 0)
+        var start = 19
+        var rest = value.magnitude
+        repeat {
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        append(addingCapacity: 20) { room in
+            if value < 0 { room.append(UInt8(ascii: "-")) }
+            for place in start..<19 { room.append(digits[place]) }
+        }
+    }
+}

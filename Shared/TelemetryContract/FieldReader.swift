@@ -39,11 +39,10 @@ struct FieldReader: ~Copyable {
 
     /// Notes the required members that an object lacks.
     mutating func refuseMissing<Field: ContractField>(
-        _ required: [Field],
         of names: JSONNames<Field>,
         in object: JSONObject
     ) {
-        for field in names.missing(in: object, of: required) { refuse(field, "is missing") }
+        for field in names.missing(in: object) { refuse(field, "is missing") }
     }
 
     /// Notes that the object or array element that is read is not what it has to be.
@@ -176,6 +175,8 @@ extension FieldReader {
         _ field: Field,
         nullable: Bool
     ) throws(JSONFault) -> JSONNumber? {
+        // Nearly all are, and `next` tells more than is asked here.
+        if reader.isAtDigit { return try reader.number() }
         let value = try reader.next()
         switch value {
         case .number(let number): return number

@@ -1,40 +1,65 @@
 /// Strings that are known beforehand (member names, status words), to be found by their bytes alone.
 struct JSONNames<Name: RawRepresentable<String> & CaseIterable & Sendable & Equatable>: Sendable {
     private let names: [Name]
+    /// Each name in its quotes, with the colon behind them that a member's name has.
     private let texts: [UInt8]
     private let entries: [Entry]
+    private let required: [Name]
+    private let requiredBits: UInt64
 
     private struct Entry {
         /// Length, first and last byte: nearly always enough to tell the names apart.
         let signature: Int
+        /// Where the name itself lies in the texts.
         let start: Int
+        let end: Int
     }
 
-    /// Takes all cases of the type.
+    /// Takes all cases of the type, of which an object has to have the required ones.
     ///
     /// - Precondition: at most 64 cases, none of them "": an object's bits have to hold them.
-    init(_: Name.Type = Name.self) {
+    init(_: Name.Type = Name.self, required: [Name] = []) {
         var texts: [UInt8] = []
         var entries: [Entry] = []
+        var requiredBits: UInt64 = 0
         names = Array(Name.allCases)
         precondition(names.count <= UInt64.bitWidth, "\(Name.self) has more than 64 names")
-        for name in names {
+        for (place, name) in names.enumerated() {
             let bytes = Array(name.rawValue.utf8)
-            entries.append(Entry(signature: Self.signature(bytes.span), start: texts.count))
-            texts += bytes
+            let start = texts.count + 1
+            entries.append(
+                Entry(signature: Self.signature(bytes.span), start: start, end: start + bytes.count)
+            )
+            texts += "\"\(name.rawValue)\":".utf8
+            if required.contains(name) { requiredBits |= 1 << UInt64(place) }
         }
         self.texts = texts
         self.entries = entries
+        self.required = required
+        self.requiredBits = requiredBits
     }
 
     /// The name at a place that `index(of:)` told.
     subscript(index: Int) -> Name { names[index] }
 
-    /// The names that an object lacks.
-    func missing(in object: JSONObject, of required: [Name]) -> [Name] {
-        required.filter { name in
+    /// The required names that an object lacks.
+    func missing(in object: JSONObject) -> [Name] {
+        guard object.seen & requiredBits != requiredBits else { return [] }
+        return required.filter { name in
             names.firstIndex(of: name).map { object.seen & (1 << UInt64($0)) == 0 } ?? false
         }
+    }
+
+    /// The offset behind a member's name and its colon, if these bytes are the guess, without spaces; nil if they are
+    /// anything else.
+    @inline(__always)
+    func end(ofGuess guess: Int, in bytes: Span<UInt8>, at offset: Int) -> Int? {
+        guard guess < entries.count else { return nil }
+        let entry = entries[guess]
+        let text = texts.span.extracting(entry.start - 1..<entry.end + 2)
+        let end = offset + text.count
+        guard end <= bytes.count, text.isEqual(to: bytes.extracting(offset..<end)) else { return nil }
+        return end
     }
 
     /// The place of these bytes among the names, nil if they are none of them. The guess is tried first.

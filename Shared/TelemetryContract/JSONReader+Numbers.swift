@@ -51,6 +51,9 @@ extension JSONReader {
     /// Beyond this no exponent makes a difference; it keeps the sums of the exponents from overflowing.
     private static let exponentMax = 1_000_000_000
 
+    /// Whether a number without a sign begins here.
+    var isAtDigit: Bool { byte.map { $0 &- UInt8(ascii: "0") < 10 } ?? false }
+
     /// Reads the number that begins here, at its sign or first digit.
     mutating func number() throws(JSONFault) -> JSONNumber {
         let start = position

@@ -20,19 +20,19 @@ struct JSONWriter {
     }
 
     /// Writes a member that is a string.
-    mutating func member(_ name: String, _ text: String) {
+    mutating func member(_ name: StaticString, _ text: String) {
         key(name)
         string(text)
     }
 
     /// Writes a member that is an integer.
-    mutating func member(_ name: String, _ value: Int64) {
+    mutating func member(_ name: StaticString, _ value: Int64) {
         key(name)
-        bytes.append(contentsOf: String(value).utf8)
+        bytes.append(decimal: value)
     }
 
     /// Writes a member that is a time, in UTC with whole seconds.
-    mutating func member(_ name: String, atMilliseconds milliseconds: Int64) {
+    mutating func member(_ name: StaticString, atMilliseconds milliseconds: Int64) {
         key(name)
         bytes.append(UInt8(ascii: "\""))
         RFC3339.append(milliseconds: milliseconds, to: &bytes)
@@ -40,7 +40,7 @@ struct JSONWriter {
     }
 
     /// Writes a member that is a list of problems.
-    mutating func member(_ name: String, _ problems: [Problem]) {
+    mutating func member(_ name: StaticString, _ problems: [Problem]) {
         key(name)
         bytes.append(UInt8(ascii: "["))
         for (index, problem) in problems.enumerated() {
@@ -56,7 +56,7 @@ struct JSONWriter {
     }
 
     /// Writes a member that is a list of strings.
-    mutating func member(_ name: String, _ texts: [String]) {
+    mutating func member(_ name: StaticString, _ texts: [String]) {
         key(name)
         bytes.append(UInt8(ascii: "["))
         for (index, text) in texts.enumerated() {
@@ -67,27 +67,28 @@ struct JSONWriter {
     }
 
     /// Writes a name; ours need no escapes.
-    private mutating func key(_ name: String) {
+    private mutating func key(_ name: StaticString) {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true
         bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: name.utf8)
+        // A static string's bytes live as long as the program.
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        )
         bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
     }
 
     private mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: Self.isSpecial) {
-            escaped(text)
+        let plain = text.utf8.span
+        if plain.endOfPlainText(from: 0) == plain.count {
+            unsafe plain.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
         } else {
-            bytes.append(contentsOf: text.utf8)
+            // Longer characters end here, too: they seldom come, and are the same byte by byte.
+            escaped(text)
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-
-    private static func isSpecial(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private mutating func escaped(_ text: String) {

@@ -1,8 +1,8 @@
 internal import JobModel
 
 extension TelemetryDecoder {
-    private static let registrationNames = JSONNames<RegistrationField>()
-    private static let registeredDiskNames = JSONNames<RegisteredDiskField>()
+    private static let registrationNames = JSONNames(required: RegistrationField.required)
+    private static let registeredDiskNames = JSONNames(required: RegisteredDiskField.required)
     private static let backupTypeWords = JSONNames<BackupType>()
     /// The longest column name of MariaDB.
     private static let columnNameByteCountMax = 64
@@ -47,7 +47,7 @@ extension TelemetryDecoder {
                 age = try fields.roundedDown(field, cap: ageMaxMilliseconds)
             }
         }
-        fields.refuseMissing(RegistrationField.required, of: registrationNames, in: object)
+        fields.refuseMissing(of: registrationNames, in: object)
         guard let jobID, let backupType else { return nil }
         return Registration(
             jobID: jobID,
@@ -95,7 +95,7 @@ extension TelemetryDecoder {
             case .total: total = try fields.integer(field, nullable: true)
             }
         }
-        fields.refuseMissing(RegisteredDiskField.required, of: registeredDiskNames, in: object)
+        fields.refuseMissing(of: registeredDiskNames, in: object)
         return index.map { RegisteredDisk(index: Int32($0), total: total, columns: columns) }
     }
 

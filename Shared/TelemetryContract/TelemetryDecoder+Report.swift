@@ -1,9 +1,9 @@
 internal import JobModel
 
 extension TelemetryDecoder {
-    private static let reportNames = JSONNames<ReportField>()
-    private static let diskNames = JSONNames<DiskReportField>()
-    private static let errorNames = JSONNames<ErrorField>()
+    private static let reportNames = JSONNames(required: ReportField.required)
+    private static let diskNames = JSONNames(required: DiskReportField.required)
+    private static let errorNames = JSONNames(required: ErrorField.required)
     private static let statusWords = JSONNames<ReportedStatus>()
     private static let diskStatusWords = JSONNames<ReportedDiskStatus>()
     private static let percentHundredthsMax: Int64 = 10_000
@@ -53,7 +53,7 @@ extension TelemetryDecoder {
                 report.ageMilliseconds = try fields.roundedDown(field, cap: ageMaxMilliseconds) ?? 0
             }
         }
-        fields.refuseMissing(ReportField.required, of: reportNames, in: object)
+        fields.refuseMissing(of: reportNames, in: object)
         return report
     }
 }
@@ -113,7 +113,7 @@ extension TelemetryDecoder {
                 _ = try fields.number(field, nullable: true)
             }
         }
-        fields.refuseMissing(DiskReportField.required, of: diskNames, in: object)
+        fields.refuseMissing(of: diskNames, in: object)
         guard let index else { return nil }
         disk.index = Int32(index)
         return disk
@@ -160,7 +160,7 @@ extension TelemetryDecoder {
                 code = try errorCode(&fields, field)
             }
         }
-        fields.refuseMissing(ErrorField.required, of: errorNames, in: object)
+        fields.refuseMissing(of: errorNames, in: object)
         fields.parent = ""
         let text = message.isEmpty ? unspecifiedError : message
         return cut(code.isEmpty ? text : "\(text) (code \(code))")

@@ -85,7 +85,7 @@ public enum TelemetryDecoder {
 // MARK: - Completion
 
 extension TelemetryDecoder {
-    private static let completionNames = JSONNames<CompletionField>()
+    private static let completionNames = JSONNames(required: CompletionField.required)
 
     private static func readCompletion(
         _ fields: inout FieldReader,
@@ -108,7 +108,7 @@ extension TelemetryDecoder {
                 completion.ageMilliseconds = try fields.roundedDown(field, cap: ageMaxMilliseconds) ?? 0
             }
         }
-        fields.refuseMissing(CompletionField.required, of: completionNames, in: object)
+        fields.refuseMissing(of: completionNames, in: object)
         return completion
     }
 }

@@ -17,18 +17,21 @@ public enum RFC3339 {
         let day = Calendar.floorDivide(seconds, by: Calendar.secondsPerDay)
         let second = seconds - day * Calendar.secondsPerDay
         let date = Calendar.date(ofDay: day)
-        appendDigits(date.year, count: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        appendDigits(date.month, count: 2, to: &text)
-        text.append(UInt8(ascii: "-"))
-        appendDigits(date.day, count: 2, to: &text)
-        text.append(UInt8(ascii: "T"))
-        appendDigits(second / 3600, count: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        appendDigits(second / 60 % 60, count: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        appendDigits(second % 60, count: 2, to: &text)
-        text.append(UInt8(ascii: "Z"))
+        text.append(addingCapacity: 20) { room in
+            pair(date.year / 100, &room)
+            pair(date.year % 100, &room)
+            room.append(UInt8(ascii: "-"))
+            pair(date.month, &room)
+            room.append(UInt8(ascii: "-"))
+            pair(date.day, &room)
+            room.append(UInt8(ascii: "T"))
+            pair(second / 3600, &room)
+            room.append(UInt8(ascii: ":"))
+            pair(second / 60 % 60, &room)
+            room.append(UInt8(ascii: ":"))
+            pair(second % 60, &room)
+            room.append(UInt8(ascii: "Z"))
+        }
     }
 
     /// The milliseconds since 1970 UTC that a text stands for, digits beyond them cut off; nil unless it is
@@ -57,13 +60,10 @@ public enum RFC3339 {
     private static let secondsMin = Calendar.day(year: 0, month: 1, day: 1) * Calendar.secondsPerDay
     private static let secondsMax = Calendar.day(year: 10_000, month: 1, day: 1) * Calendar.secondsPerDay - 1
 
-    private static func appendDigits(_ value: Int64, count: Int, to text: inout [UInt8]) {
-        var divisor: Int64 = 1
-        for _ in 1..<count { divisor *= 10 }
-        while divisor > 0 {
-            text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
-        }
+    /// Writes two digits.
+    private static func pair(_ value: Int64, _ room: inout OutputSpan<UInt8>) {
+        room.append(UInt8(ascii: "0") + UInt8(value / 10))
+        room.append(UInt8(ascii: "0") + UInt8(value % 10))
     }
 }
 

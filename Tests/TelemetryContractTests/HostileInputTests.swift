@@ -93,6 +93,15 @@ import Testing
         #expect(try report(String(text)) == .malformed)
     }
 
+    @Test func `with a known name twice are refused where the contract's order expects it`() throws {
+        var members = Body.report
+        let type = try #require(members.firstIndex { $0.0 == "job_type" })
+        let id = try #require(members.firstIndex { $0.0 == "job_id" })
+        // The type is what comes behind the id.
+        members = [members[type], members[id], members[type]] + members.filter { !$0.0.hasPrefix("job_") }
+        #expect(try report(Body.text(members)) == .malformed)
+    }
+
     @Test func `may have one name in two objects`() throws {
         let value = #"[{"a":{"a":1}},{"a":2},{"status":3}]"#
         guard case .message = try report(bodyWithUnknown(Array(value.utf8))) else {

@@ -27,6 +27,13 @@ private let nasty =
         #expect(try parsed(ContractJSON.telemetry(answer, nowMilliseconds: now)) == expected)
     }
 
+    @Test(arguments: [Int64.min, -10, -1, 0, 9, 10, 1_760_106_225_999, .max])
+    func `has its numbers as they are`(value: Int64) {
+        var object = JSONWriter()
+        object.member("number", value)
+        #expect(String(decoding: object.finished(), as: UTF8.self) == "{\"number\":\(value)}")
+    }
+
     @Test func `to telemetry that waits in the outbox leaves out what is not known`() throws {
         let expected: NSDictionary = [
             "status": "success", "message": nasty, "timestamp": "2025-10-10T14:23:45Z",

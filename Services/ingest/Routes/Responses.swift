@@ -87,11 +87,15 @@ struct MessageCounters: Sendable {
     let kept = counter("kept")
     /// Bodies that the contract refuses.
     let refused = counter("refused")
-    private let answered: [Verdict: Counter] = Dictionary(
-        uniqueKeysWithValues: Verdict.allCases.map { ($0, counter($0.rawValue)) }
+    private let applied = counter(Verdict.applied.rawValue)
+    private let others: [Verdict: Counter] = Dictionary(
+        uniqueKeysWithValues: Verdict.allCases.filter { $0 != .applied }.map { ($0, counter($0.rawValue)) }
     )
 
-    subscript(verdict: Verdict) -> Counter { answered[verdict] ?? refused }
+    /// Nearly all are applied, and a look into the dictionary hashes the verdict's name.
+    subscript(verdict: Verdict) -> Counter {
+        verdict == .applied ? applied : others[verdict] ?? refused
+    }
 
     private static func counter(_ verdict: String) -> Counter {
         Counter(label: "sendense_ingest_messages_total", dimensions: [("verdict", verdict)])

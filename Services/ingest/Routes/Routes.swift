@@ -32,13 +32,8 @@ final class Routes: Sendable {
     /// Serves one request; the reply comes once, now or when a writer has answered.
     func serve(_ request: DoorRequest, reply: @escaping DoorReply) {
         // Nearly all requests are these, and taking a path apart costs more than to know it.
-        if request.path.hasPrefix(Self.backupTelemetry) {
-            let id = request.path.utf8.dropFirst(Self.backupTelemetry.utf8.count)
-            if !id.contains(UInt8(ascii: "/")) {
-                return method("POST", request, reply) {
-                    telemetry(request, type: "backup", id: String(Substring(id)), reply)
-                }
-            }
+        if let id = Self.plainBackupID(request.path) {
+            return method("POST", request, reply) { telemetry(request, type: "backup", id: id, reply) }
         }
         // Bytes, since looking for the borders of characters takes longer than all else here.
         let parts = request.path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -70,10 +65,30 @@ final class Routes: Sendable {
         reply { [response] in response }
     }
 
+    /// The job id of a backup's telemetry path, if it stands there as it is. nil: the path is another one, or has escapes.
+    private static func plainBackupID(_ path: String) -> JobID? {
+        let bytes = path.utf8.span
+        let start = backupTelemetry.utf8CodeUnitCount
+        guard bytes.count > start else { return nil }
+        for place in 0..<start where unsafe bytes[place] != backupTelemetry.utf8Start[place] { return nil }
+        for place in start..<bytes.count
+        where bytes[place] == UInt8(ascii: "/") || bytes[place] == UInt8(ascii: "%") { return nil }
+        return JobID(String(decoding: path.utf8.dropFirst(start), as: UTF8.self))
+    }
+
     private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: @escaping DoorReply) {
         guard let type = percentDecoded(type), let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
             return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request) }
         }
+        telemetry(request, type: type, id: jobID, reply)
+    }
+
+    private func telemetry(
+        _ request: DoorRequest,
+        type: String,
+        id jobID: JobID,
+        _ reply: @escaping DoorReply
+    ) {
         guard type == "backup" else {
             let detail = "job type \"\(type)\" is not known; there is backup"
             return reply { self.problem(422, "Unprocessable Content", detail, request) }
@@ -171,7 +186,7 @@ final class Routes: Sendable {
         )
     }
 
-    private static let backupTelemetry = "/api/v1/telemetry/backup/"
+    private static let backupTelemetry: StaticString = "/api/v1/telemetry/backup/"
     private static let jobIDHelp =
         "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
 
