@@ -25,11 +25,16 @@ struct FastWay {
     init(_ items: [LaneItem], _ memory: JobMemory, nowMilliseconds: Int64) {
         answers = Array(repeating: Answer(.unavailable), count: items.count)
         memories.reserveCapacity(items.count)
+        progress.reserveCapacity(items.count)
         let order = Self.sorted(items)
         var start = 0
         while start < order.count {
             var end = start + 1
-            while end < order.count, order[end].isOfSameJob(as: order[start]) { end += 1 }
+            while end < order.count, order[end].key == order[start].key,
+                items[order[end].place].message.jobID == items[order[start].place].message.jobID
+            {
+                end += 1
+            }
             if !merge(order[start..<end], items, memory, nowMilliseconds) {
                 rest += order[start..<end].map(\.place)
             }
@@ -47,24 +52,23 @@ struct FastWay {
     private struct Item {
         /// Of most ids it tells all that there is to compare.
         let key: UInt64
-        let id: JobID
         let place: Int
-
-        func isOfSameJob(as other: Item) -> Bool { key == other.key && id == other.id }
     }
 
     /// By job, and each job's messages in the order of their arrival.
     private static func sorted(_ items: [LaneItem]) -> [Item] {
         guard let first = items.first?.message.jobID else { return [] }
         var shared = Int.max
-        for item in items { shared = min(shared, first.sharedByteCount(with: item.message.jobID)) }
+        for place in items.indices {
+            shared = min(shared, first.sharedByteCount(with: items[place].message.jobID))
+        }
         var order = items.indices.map { place in
-            let id = items[place].message.jobID
-            return Item(key: id.sortKey(behind: shared), id: id, place: place)
+            Item(key: items[place].message.jobID.sortKey(behind: shared), place: place)
         }
         order.sort { left, right in
             if left.key != right.key { return left.key < right.key }
-            return left.id == right.id ? left.place < right.place : left.id < right.id
+            let ids = (items[left.place].message.jobID, items[right.place].message.jobID)
+            return ids.0 == ids.1 ? left.place < right.place : ids.0 < ids.1
         }
         return order
     }
@@ -79,7 +83,7 @@ struct FastWay {
             return false
         }
         let (before, history) = memory[place]
-        var merge = RememberedJob.Merge(before, first.id)
+        var merge = RememberedJob.Merge(before, items[first.place].message.jobID)
         var age = Int64.max
         for item in group {
             guard case .report(let report) = items[item.place].message, let answer = merge.take(report) else {

@@ -79,13 +79,11 @@ extension Job {
         var ignored = 0
         hasTelemetry = true
         let endsBadly = report.saysFailed || report.status == .cancelled
-        if !endsBadly { changes += activate(evidence: report.evidence) }
+        if !endsBadly { changes = activate(evidence: report.evidence) }
         if !isOlder {
             takeKey(report)
             takeJobNumbers(report)
-            let (entryChanges, ignoredCount) = takeDisks(report)
-            changes += entryChanges
-            ignored = ignoredCount
+            ignored = takeDisks(report, &changes)
         }
         if report.saysFailed {
             let message = report.error ?? "The backup client reported a failure without a message."
@@ -133,25 +131,28 @@ extension Job {
         }
     }
 
-    private mutating func takeDisks(_ report: Report) -> ([StatusChange], ignored: Int) {
-        if report.disks.isEmpty { return (takeCurrentDisk(report), 0) }
-        var changes: [StatusChange] = []
+    /// - Returns: how many of the entries name no disk of the job.
+    private mutating func takeDisks(_ report: Report, _ changes: inout [StatusChange]) -> Int {
+        guard !report.disks.isEmpty else {
+            takeCurrentDisk(report, &changes)
+            return 0
+        }
         var ignored = 0
         for entry in report.disks {
             guard let index = disks.firstIndex(where: { $0.index == entry.index }) else {
                 ignored += 1
                 continue
             }
-            changes += take(entry, at: index, report)
+            take(entry, at: index, report, &changes)
         }
-        return (changes, ignored)
+        return ignored
     }
 
     /// Numbers without disk entries: an old client's belong to its current disk; a client with `seq` may leave
     /// the entry out where there is one disk only, since with more nobody can tell whose they are.
-    private mutating func takeCurrentDisk(_ report: Report) -> [StatusChange] {
+    private mutating func takeCurrentDisk(_ report: Report, _ changes: inout [StatusChange]) {
         let place = report.seq == nil ? currentDisk : disks.count == 1 ? 0 : nil
-        guard let place else { return [] }
+        guard let place else { return }
         let status: DiskStatus =
             switch report.status {
             case .completed: .completed
@@ -167,18 +168,22 @@ extension Job {
             total: report.total,
             status: report.saysFailed && status == .completed ? disks[place].status : status
         )
-        return take(entry, at: place, report)
+        take(entry, at: place, report, &changes)
     }
 
-    private mutating func take(_ entry: DiskReport, at index: Int, _ report: Report) -> [StatusChange] {
+    private mutating func take(
+        _ entry: DiskReport,
+        at index: Int,
+        _ report: Report,
+        _ changes: inout [StatusChange]
+    ) {
         let saysWhatItMeans = report.seq != nil
         let total = saysWhatItMeans || (entry.total ?? 0) > 0 ? entry.total : nil
         disks[index].take(bytes: entry.bytes, total: total)
-        var changes: [StatusChange] = []
         if disks[index].status != .completed {
             switch entry.status {
             case .completed:
-                changes = completeDisk(
+                changes += completeDisk(
                     at: index,
                     bytesAreTold: saysWhatItMeans,
                     evidence: report.evidence
@@ -190,7 +195,6 @@ extension Job {
             }
         }
         disks[index].updatePercent()
-        return changes
     }
 }
 

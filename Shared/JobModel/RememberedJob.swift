@@ -45,30 +45,31 @@ public struct RememberedJob: Equatable, Sendable {
 
     /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has no error,
     /// a `seq` that a client may have sent, and disks whose totals are all known.
-    public init?(_ job: Job) {
+    public init?(_ job: borrowing Job) {
         guard job.status == .running, !job.isPresumed, job.errorMessage == nil, job.seq >= 0,
             job.clockKey.map({ $0.rank == ClockKey.progressRank }) ?? true, job.total > 0
         else { return nil }
         var disks: [RememberedDisk] = []
         disks.reserveCapacity(job.disks.count)
-        for disk in job.disks {
-            guard let total = disk.total, disk.bytes >= 0,
-                let percent = Int16(exactly: disk.percentHundredths), percent >= 0
+        var bytes: Int64 = 0
+        // By place: a disk's texts would be copied with it.
+        for place in job.disks.indices {
+            guard let total = job.disks[place].total, job.disks[place].bytes >= 0,
+                let percent = Int16(exactly: job.disks[place].percentHundredths), percent >= 0
             else { return nil }
             disks.append(
                 RememberedDisk(
-                    bytes: disk.bytes,
+                    bytes: job.disks[place].bytes,
                     total: total,
-                    index: disk.index,
+                    index: job.disks[place].index,
                     percentHundredths: percent,
-                    status: disk.status
+                    status: job.disks[place].status
                 )
             )
+            bytes = addingSaturated(bytes, job.disks[place].bytes)
         }
         // Whether a message brings news is told by the parent's sum, too.
-        guard !disks.isEmpty, job.bytes == disks.reduce(0, { addingSaturated($0, $1.bytes) }) else {
-            return nil
-        }
+        guard !disks.isEmpty, job.bytes == bytes else { return nil }
         attempt = job.attempt
         seq = job.seq
         clockKey = job.clockKey

@@ -41,9 +41,8 @@ extension BatchTables {
     private func insert(_ disks: JobProgress.DiskColumns) throws(DatabaseError) {
         try connection.prepare(progressSQL.insertDisks).executeBulk(
             [
-                .numbers(disks.ordinals), .numbers(disks.indices), .numbers(disks.words),
-                .numbers(disks.bytes), .numbers(disks.leastBytes), .numbers(disks.percents),
-                .numbers(disks.totals), .numbers(disks.isKept),
+                .numbers(disks.ordinals), .numbers(disks.indices), .numbers(disks.modes),
+                .numbers(disks.bytes), .numbers(disks.percents), .numbers(disks.totals),
             ],
             rowCount: disks.count
         )

@@ -31,6 +31,21 @@ public struct JobProgress: Sendable {
     /// How many jobs.
     public var count: Int { ids.count }
 
+    /// Makes room for so many jobs, most of which have no more than two disks.
+    public mutating func reserveCapacity(_ count: Int) {
+        histories.reserveCapacity(count)
+        for column in [\Self.ids, \.phases] { self[keyPath: column].reserveCapacity(count) }
+        for column in [\Self.speeds, \.etas, \.keys, \.oldKeys] {
+            self[keyPath: column].reserveCapacity(count)
+        }
+        for column in [
+            \Self.bytes, \.totals, \.percents, \.attempts, \.seqs, \.leastSeqs, \.mostSeqs, \.ages,
+        ] {
+            self[keyPath: column].reserveCapacity(count)
+        }
+        disks.reserveCapacity(count * 2)
+    }
+
     /// Adds a job.
     ///
     /// - Parameters:
@@ -87,19 +102,19 @@ public struct JobProgress: Sendable {
         /// Which of the jobs it belongs to.
         private(set) var ordinals: [Int64] = []
         private(set) var indices: [Int64] = []
-        /// The status as `ProgressStatements.word` has it.
-        private(set) var words: [Int64] = []
+        /// What the row has to be like and what becomes of it, as `ProgressStatements` has it.
+        private(set) var modes: [Int64] = []
         private(set) var bytes: [Int64] = []
-        // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it does
-        // not matter from which they do.
-        /// The fewest bytes that may be stored; the most are what they come to be.
-        private(set) var leastBytes: [Int64] = []
         private(set) var percents: [Int64] = []
         private(set) var totals: [Int64] = []
-        /// The row stays as it is: it is there to be compared.
-        private(set) var isKept: [Int64] = []
 
         var count: Int { ordinals.count }
+
+        fileprivate mutating func reserveCapacity(_ count: Int) {
+            for column in [\Self.ordinals, \.indices, \.modes, \.bytes, \.percents, \.totals] {
+                self[keyPath: column].reserveCapacity(count)
+            }
+        }
 
         fileprivate mutating func append(ordinal: Int64, from before: RememberedJob, to after: RememberedJob)
         {
@@ -107,12 +122,16 @@ public struct JobProgress: Sendable {
                 let (old, new) = (before.disks[place], after.disks[place])
                 ordinals.append(ordinal)
                 indices.append(Int64(new.index))
-                words.append(ProgressStatements.word(old.status))
+                // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it
+                // does not matter from which they do; they never shrink here.
+                modes.append(
+                    ProgressStatements.word(old.status)
+                        | (old == new ? ProgressStatements.isKept : 0)
+                        | (new.bytes > old.bytes ? ProgressStatements.grows : 0)
+                )
                 bytes.append(new.bytes)
-                leastBytes.append(new.bytes > old.bytes ? 0 : old.bytes)
                 percents.append(Int64(new.percentHundredths))
                 totals.append(new.total)
-                isKept.append(old == new ? 1 : 0)
             }
         }
     }

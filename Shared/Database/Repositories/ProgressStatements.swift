@@ -31,9 +31,8 @@ struct ProgressStatements {
             """,
             """
             CREATE TEMPORARY TABLE \(Self.disks) (
-              n int NOT NULL DEFAULT 0, word tinyint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0,
-              least_bytes bigint NOT NULL DEFAULT 0, percent int NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0,
-              is_kept tinyint NOT NULL DEFAULT 0, PRIMARY KEY (n, disk_index)
+              n int NOT NULL DEFAULT 0, mode tinyint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0,
+              percent int NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0, PRIMARY KEY (n, disk_index)
             ) ENGINE=MEMORY
             SELECT disk_index FROM backup_disks LIMIT 0
             """,
@@ -51,8 +50,7 @@ struct ProgressStatements {
 
     var insertDisks: String {
         """
-        INSERT INTO \(Self.disks) (n, disk_index, word, bytes, least_bytes, percent, total, is_kept)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO \(Self.disks) (n, disk_index, mode, bytes, percent, total) VALUES (?, ?, ?, ?, ?, ?)
         """
     }
 
@@ -79,22 +77,32 @@ struct ProgressStatements {
     /// may stay where the row does; where it changes, ours take the place of a hub's `running`, and the careful way is to
     /// put them in the place of any other.
     var updateDisks: String {
-        """
-        UPDATE \(Self.jobs) AS b
-          STRAIGHT_JOIN backup_disks AS d FORCE INDEX (`\(keys.diskIndex)`) ON d.backup_job_id = b.\(keys.diskID)
-          LEFT JOIN \(Self.disks) AS x ON x.n = b.n AND x.disk_index = d.disk_index SET
-          d.bytes_transferred = IF(x.n IS NULL, 9223372036854775807 + d.disk_index + 1,
-            IF(x.is_kept, d.bytes_transferred, x.bytes)),
-          d.progress_percent = IF(x.is_kept, d.progress_percent, x.percent * 0.01),
-          d.status = IF(x.is_kept OR d.status <> 'running', d.status, '\(DiskStatus.transferring.rawValue)')
-        WHERE x.n IS NULL OR (COALESCE(d.bytes_transferred, 0) BETWEEN x.least_bytes AND x.bytes
-          AND COALESCE(d.total_bytes, IF(d.size_gb > 0, d.size_gb * 1073741824, NULL)) = x.total
-          AND CASE d.status WHEN 'transferring' THEN \(Self.word(.transferring)) WHEN 'pending' THEN \(Self.word(.pending))
-            WHEN 'completed' THEN \(Self.word(.completed)) WHEN 'failed' THEN \(Self.word(.failed))
-            WHEN 'running' THEN \(Self.word(.transferring))
-            ELSE IF(x.is_kept, \(Self.word(.pending)), 0) END = x.word)
-        """
+        let isKept = "x.mode & \(Self.isKept)"
+        return """
+            UPDATE \(Self.jobs) AS b
+              STRAIGHT_JOIN backup_disks AS d FORCE INDEX (`\(keys.diskIndex)`) ON d.backup_job_id = b.\(keys.diskID)
+              LEFT JOIN \(Self.disks) AS x ON x.n = b.n AND x.disk_index = d.disk_index SET
+              d.bytes_transferred = IF(x.n IS NULL, 9223372036854775807 + d.disk_index + 1,
+                IF(\(isKept), d.bytes_transferred, x.bytes)),
+              d.progress_percent = IF(\(isKept), d.progress_percent, x.percent * 0.01),
+              d.status = IF(\(isKept) OR d.status <> 'running', d.status, '\(DiskStatus.transferring.rawValue)')
+            WHERE x.n IS NULL OR (
+              COALESCE(d.bytes_transferred, 0) BETWEEN IF(x.mode & \(Self.grows), 0, x.bytes) AND x.bytes
+              AND COALESCE(d.total_bytes, IF(d.size_gb > 0, d.size_gb * 1073741824, NULL)) = x.total
+              AND CASE d.status WHEN 'transferring' THEN \(Self.word(.transferring)) WHEN 'pending' THEN \(Self.word(.pending))
+                WHEN 'completed' THEN \(Self.word(.completed)) WHEN 'failed' THEN \(Self.word(.failed))
+                WHEN 'running' THEN \(Self.word(.transferring))
+                ELSE IF(\(isKept), \(Self.word(.pending)), 0) END = x.mode & \(Self.words))
+            """
     }
+
+    // What a row of the disks' table has in its `mode`: one number takes both ends less work than four.
+    /// The bits of a `word`.
+    static let words: Int64 = 7
+    /// The row stays as it is: it is there to be compared.
+    static let isKept: Int64 = 8
+    /// Its bytes grow; where they do not, they have to be the same.
+    static let grows: Int64 = 16
 
     /// A number that stands for a disk's status: it takes less than the word, and 0 stands for none.
     static func word(_ status: DiskStatus) -> Int64 {
