@@ -15,7 +15,7 @@ final class ReadAhead: Sendable {
     /// Strangers that are too few to look at all running jobs.
     private static let strangerCountMin = 1024
     /// Ids that one walk through the index brings.
-    private static let pageCount = 16_384
+    private static let pageCount = 8192
     /// Jobs that go to the lanes at once: a lane takes them between two transactions.
     private static let loadCount = 2048
 

@@ -19,17 +19,18 @@ import Testing
         return try TelemetryDecoder.report(body: Array(parts[1].utf8), jobType: "backup", jobID: job)
     }
 
-    @Test(arguments: [0, 1, 999, 1000, 12_345_678])
-    func `a request tells what its number stands for`(number: Int) throws {
-        var form = RequestForm(.new, Self.jobs)
+    @Test(arguments: [0, 1, 999, 1000, 12_345_678], [1, 1000])
+    func `a request tells what its number stands for`(number: Int, spacing: Int) throws {
+        let jobs = JobSet(prefix: "backup-vm", count: 1000, diskCount: 2, spacing: spacing)
+        var form = RequestForm(.new, jobs)
         let length = form.bytes.count
         form.fill(number, second: 1_760_106_225)
         let report = try report(form)
         #expect(form.bytes.count == length)
-        #expect(report.jobID.rawValue == Self.jobs.id(Self.jobs.job(number)))
-        #expect(report.seq == Self.jobs.seq(number) && report.attempt == 1)
+        #expect(report.jobID.rawValue == jobs.id(jobs.job(number)))
+        #expect(report.seq == jobs.seq(number) && report.attempt == 1)
         #expect(
-            report.bytes == Self.jobs.bytes(number) && report.disks.map(\.bytes).reduce(0, +) == report.bytes
+            report.bytes == jobs.bytes(number) && report.disks.map(\.bytes).reduce(0, +) == report.bytes
         )
         #expect(report.timestampMilliseconds == 1_760_106_225_000)
     }

@@ -36,8 +36,8 @@ extension EndToEndTests.WentWrongTests {
         #expect(first.last == Point(bytes: 10, speed: 1_048_576), "\(first)")
         #expect(first.count == registered + 1, "\(first)")
 
-        // As if nine and a half seconds had passed, then as if ten and a half had.
-        for (seq, milliseconds) in [(11, 9500), (12, 1000)] {
+        // As if five seconds more had passed than have, then as if eleven had.
+        for (seq, milliseconds) in [(11, 5000), (12, 6000)] {
             try connection.execute(
                 "UPDATE backup_jobs SET history_ms = history_ms - \(milliseconds) WHERE id = '\(job)'"
             )
