@@ -212,7 +212,11 @@ let package = Package(
         ),
         tests(
             "WriterTests",
-            ["Writer", "Database", "DatabaseKit", "JobModel", "ServiceKit", "Threading", logging]
+            [
+                "Writer", "Database", "DatabaseKit", "JobModel", "MessageBus", "ServiceKit", "Threading",
+                "Wire",
+                logging, serviceLifecycle,
+            ]
         ),
         tests("NBDTests", ["NBD"]),
         tests("SBCTests", ["SBC", "Curl", "Logs", "NBD", "Threading", argumentParser, logging]),

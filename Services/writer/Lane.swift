@@ -39,16 +39,23 @@ final class Lane: Sendable {
         mailbox = Mailbox(countMax: settings.laneMessageCountMax)
     }
 
-    /// Puts a message in. false if the lane is full or closed.
+    /// Puts messages in, in their order.
     ///
     /// What only tells how far a job is comes again: the last quarter of the lane is for all else.
-    func put(_ item: LaneItem) -> Bool {
-        let work = LaneWork.message(item)
-        return mailbox.put(
-            work,
-            limit: work.isUrgent ? nil : settings.laneMessageCountMax * 3 / 4,
-            isUrgent: work.isUrgent
-        )
+    ///
+    /// - Returns: those that are not in, since the lane is full or closed.
+    func put(_ items: [LaneItem]) -> [LaneItem] {
+        var refused: [LaneItem] = []
+        var rest = items.map { LaneWork.message($0) }[...]
+        // Nearly all are progress, so that this goes round once.
+        while let isUrgent = rest.first?.isUrgent {
+            let run = rest.prefix { $0.isUrgent == isUrgent }
+            let limit = isUrgent ? nil : settings.laneMessageCountMax * 3 / 4
+            let count = mailbox.put(run, limit: limit, isUrgent: isUrgent)
+            refused += items[run.startIndex + count..<run.endIndex]
+            rest = rest[run.endIndex...]
+        }
+        return refused
     }
 
     /// Puts a beat in, also where the lane is full of messages: it is to tell how long they wait.

@@ -12,9 +12,20 @@ final class LaneSet: Sendable {
     /// The lanes.
     var all: [Lane] { lanes.withLock { $0 } }
 
-    /// The lane of an item's job. nil: there are none.
-    static func lane(of item: LaneItem, among lanes: [Lane]) -> Lane? {
-        lanes.isEmpty ? nil : lanes[lane(of: item.jobHash, laneCount: lanes.count)]
+    /// Puts messages into the lanes of their jobs.
+    ///
+    /// - Returns: those whose lane is full or closed, or that have none.
+    func put(_ items: [LaneItem]) -> [LaneItem] {
+        let lanes = all
+        guard !lanes.isEmpty else { return items }
+        var loads = [[LaneItem]](repeating: [], count: lanes.count)
+        for number in loads.indices { loads[number].reserveCapacity(2 * items.count / lanes.count) }
+        for item in items { loads[Self.lane(of: item.jobHash, laneCount: lanes.count)].append(item) }
+        var refused: [LaneItem] = []
+        for number in loads.indices where !loads[number].isEmpty {
+            refused += lanes[number].put(loads[number])
+        }
+        return refused
     }
 
     /// The number of the lane of a job, by the hash of its id.
@@ -38,6 +49,9 @@ final class LaneSet: Sendable {
 
     /// FNV-1a over the id's bytes: the same in every run and every writer.
     static func hash(_ id: JobID) -> UInt64 {
-        id.rawValue.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let bytes = id.rawValue.utf8.span
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for place in bytes.indices { hash = (hash ^ UInt64(bytes[place])) &* 0x100_0000_01B3 }
+        return hash
     }
 }

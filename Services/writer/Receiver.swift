@@ -106,18 +106,18 @@ final class Receiver: Sendable {
         let now = MonotonicClock.nowMilliseconds
         received.increment(by: batch.envelopes.count)
         var refusals = AnswerGroup(sender: sender)
-        let lanes = self.lanes.all
-        for envelope in batch.envelopes {
-            let item = LaneItem(
+        let items = batch.envelopes.map { envelope in
+            LaneItem(
                 sender: sender,
                 messageID: envelope.messageID,
                 message: envelope.message,
                 receivedMilliseconds: now - Int64(envelope.ageMilliseconds)
             )
-            guard LaneSet.lane(of: item, among: lanes)?.put(item) != true else { continue }
+        }
+        for item in lanes.put(items) {
             shed.increment()
             let answer = Answer(.unavailable, detail: "The writer has too much to do; try again.")
-            refusals.append(answer, to: envelope.messageID)
+            refusals.append(answer, to: item.messageID)
         }
         for refused in batch.refused {
             // A newer writer will understand it: while services are deployed one by one, a retry is worth it.
@@ -125,7 +125,7 @@ final class Receiver: Sendable {
         }
         for beat in batch.beats {
             let receivedMilliseconds = now - Int64(beat.ageMilliseconds)
-            guard !self.lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else {
+            guard !lanes.put(beat, from: sender, receivedMilliseconds: receivedMilliseconds) else {
                 continue
             }
             let answer = Answer(.unavailable, detail: "The writer takes nothing now.")

@@ -22,11 +22,23 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
         rawValue = text
     }
 
-    /// Whether an id is nothing but visible ASCII characters, as nearly all are; a look at each byte tells it.
+    /// Whether an id is nothing but visible ASCII characters, as nearly all are; a look at each eight bytes tells it.
     private static func isPlain(_ text: String) -> Bool {
-        let bytes = text.utf8.span
-        guard (1...scalarCountMax).contains(bytes.count) else { return false }
-        for place in bytes.indices where bytes[place] < 0x21 || bytes[place] > 0x7E { return false }
+        let bytes = unsafe text.utf8.span.bytes
+        guard (1...scalarCountMax).contains(bytes.byteCount) else { return false }
+        var place = 0
+        while place < bytes.byteCount {
+            var word = word(bytes, at: place)
+            // The zeros behind the end pass as what may stand there.
+            if place + 8 > bytes.byteCount {
+                word |= 0x2121_2121_2121_2121 >> UInt64(8 * (bytes.byteCount - place))
+            }
+            // The highest bit of a byte is set by it being above 0x7F, by 0x7F and one more, by less than 0x21 less that;
+            // a carry or borrow into the next byte comes only from a byte that is wrong itself.
+            let wrong = word | (word &+ 0x0101_0101_0101_0101) | (word &- 0x2121_2121_2121_2121)
+            if wrong & 0x8080_8080_8080_8080 != 0 { return false }
+            place += 8
+        }
         return true
     }
 

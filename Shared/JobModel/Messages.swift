@@ -40,6 +40,7 @@ public struct Report: Equatable, Sendable {
     public var ageMilliseconds: Int64
 
     /// Creates a report from its parts.
+    @inlinable
     public init(
         jobID: JobID,
         status: ReportedStatus,

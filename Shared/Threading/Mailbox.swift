@@ -29,12 +29,27 @@ public final class Mailbox<Element: Sendable>: Sendable {
     ///   - isUrgent: whoever waits for more takes it at once, with all that is there.
     /// - Returns: false if it is full or closed; the element is then not in.
     public func put(_ element: Element, limit: Int? = nil, isUrgent: Bool = false) -> Bool {
+        put(CollectionOfOne(element), limit: limit, isUrgent: isUrgent) == 1
+    }
+
+    /// Puts elements in, in their order, at once.
+    ///
+    /// - Parameters:
+    ///   - elements: what to put in.
+    ///   - limit: as of one.
+    ///   - isUrgent: as of one.
+    /// - Returns: how many of the first are in; the others found it full or closed.
+    public func put(_ elements: some Collection<Element>, limit: Int? = nil, isUrgent: Bool = false) -> Int {
         let (accepted, wakes) = state.withLock { state in
-            guard !state.isClosed, state.elements.count < limit ?? countMax else { return (false, false) }
-            state.elements.append(element)
+            let before = state.elements.count
+            let room = state.isClosed ? 0 : max(0, (limit ?? countMax) - before)
+            state.elements += elements.prefix(room)
+            let after = state.elements.count
+            guard after > before else { return (0, false) }
             let isFirstUrgent = isUrgent && !state.isUrgent
             state.isUrgent = state.isUrgent || isUrgent
-            return (true, state.elements.count == state.wakingCount || isFirstUrgent)
+            let isEnough = before < state.wakingCount && after >= state.wakingCount
+            return (after - before, isEnough || isFirstUrgent)
         }
         // Whoever takes takes all, so only one element of a load has to wake it.
         if wakes { condition.broadcast() }

@@ -6,66 +6,91 @@ internal import JobModel
 /// they are written from the model itself, field by field in the order of their numbers, which makes the same bytes;
 /// all else is left to the generated code.
 struct EnvelopeEncoder {
-    /// What most reports take, so that the bytes seldom move.
+    /// What most reports take, so that the frame seldom grows.
     private static let usualByteCount = 256
 
-    private var writer: ProtobufWriter
-    /// Reports are about as long as the one before.
+    /// Envelopes, and reports in them, are about as long as the one before.
+    private var likelyLength = usualByteCount
     private var likelyReportLength = usualByteCount
 
     /// Writes a batch for the wire over what is there.
     static func encode(_ batch: EnvelopeBatch, into frame: inout [UInt8]) throws(WireError) {
-        var encoder = EnvelopeEncoder(writer: ProtobufWriter())
-        swap(&frame, &encoder.writer.bytes)
-        defer { swap(&frame, &encoder.writer.bytes) }
-        encoder.writer.bytes.removeAll(keepingCapacity: true)
-        encoder.writer.bytes.reserveCapacity(
-            64 + usualByteCount * (batch.envelopes.count + batch.beats.count)
-        )
-        Frame.begin(&encoder.writer.bytes, kind: .envelopes)
-        if !batch.sender.isEmpty { encoder.writer.field(1, batch.sender) }
-        for envelope in batch.envelopes { try encoder.write(envelope) }
-        for beat in batch.beats { encoder.writer.field(3, try serialized(WireBeat(beat))) }
-        Frame.end(&encoder.writer.bytes)
+        frame.removeAll(keepingCapacity: true)
+        frame.reserveCapacity(64 + usualByteCount * (batch.envelopes.count + batch.beats.count))
+        Frame.begin(&frame, kind: .envelopes)
+        if !batch.sender.isEmpty { append(1, batch.sender, to: &frame) }
+        var encoder = EnvelopeEncoder()
+        let envelopes = batch.envelopes.span
+        for index in envelopes.indices { try encoder.write(envelopes[index], to: &frame) }
+        for beat in batch.beats { append(3, try serialized(WireBeat(beat)), to: &frame) }
+        Frame.end(&frame)
     }
 
-    private mutating func write(_ envelope: Envelope) throws(WireError) {
+    private static func append(_ number: UInt64, _ contents: [UInt8], to frame: inout [UInt8]) {
+        frame.append(addingCapacity: ProtobufRoom.prefix + contents.count) { $0.field(number, contents) }
+    }
+
+    private mutating func write(
+        _ envelope: borrowing Envelope,
+        to frame: inout [UInt8]
+    ) throws(WireError) {
         guard case .report(let report) = envelope.message else {
-            return writer.field(2, try serialized(WireEnvelope(envelope)))
+            return Self.append(2, try serialized(WireEnvelope(copy envelope)), to: &frame)
         }
-        var reportLength = likelyReportLength
-        writer.message(2, likelyLength: reportLength + 16) { writer in
-            writer.field(1, nonZero: envelope.messageID)
-            writer.field(2, nonZero: UInt64(envelope.ageMilliseconds))
-            reportLength = writer.message(10, likelyLength: reportLength) { Self.write(report, &$0) }
-        }
-        likelyReportLength = reportLength
+        write(report, envelope.messageID, envelope.ageMilliseconds, to: &frame)
     }
 
-    private static func write(_ report: Report, _ writer: inout ProtobufWriter) {
-        writer.field(1, nonEmpty: report.jobID.rawValue)
-        writer.field(2, nonZero: UInt64(WireReportedStatus(report.status).rawValue))
-        writer.field(3, nonEmpty: report.phase)
-        writer.field(4, nonZero: UInt64(bitPattern: report.bytes))
-        if let value = report.total { writer.field(5, UInt64(bitPattern: value)) }
-        if let value = report.speed { writer.field(6, UInt64(bitPattern: value)) }
+    private mutating func write(
+        _ report: borrowing Report,
+        _ id: UInt64,
+        _ age: UInt32,
+        to frame: inout [UInt8]
+    ) {
+        frame.append(addingCapacity: Self.room(for: report)) { output in
+            likelyLength = output.message(2, likelyLength: likelyLength) { output in
+                output.field(1, nonZero: id)
+                output.field(2, nonZero: UInt64(age))
+                likelyReportLength = output.message(10, likelyLength: likelyReportLength) {
+                    Self.write(report, &$0)
+                }
+            }
+        }
+    }
+
+    /// The most bytes that an envelope with a report takes.
+    private static func room(for report: borrowing Report) -> Int {
+        let envelope = 2 * ProtobufRoom.prefix + 2 * ProtobufRoom.number
+        let texts =
+            ProtobufRoom.text(report.jobID.rawValue) + ProtobufRoom.text(report.phase)
+            + ProtobufRoom.text(report.error ?? "")
+        let disks = report.disks.count * (ProtobufRoom.prefix + 4 * ProtobufRoom.number)
+        return envelope + texts + disks + 10 * ProtobufRoom.number
+    }
+
+    private static func write(_ report: borrowing Report, _ output: inout OutputSpan<UInt8>) {
+        output.field(1, nonEmpty: report.jobID.rawValue)
+        output.field(2, nonZero: UInt64(WireReportedStatus(report.status).rawValue))
+        output.field(3, nonEmpty: report.phase)
+        output.field(4, nonZero: UInt64(bitPattern: report.bytes))
+        if let value = report.total { output.field(5, UInt64(bitPattern: value)) }
+        if let value = report.speed { output.field(6, UInt64(bitPattern: value)) }
         // A negative number of 32 bits takes ten bytes as one of 64 does.
-        if let value = report.etaSeconds { writer.field(7, UInt64(bitPattern: Int64(value))) }
-        if let value = report.percentHundredths { writer.field(8, UInt64(bitPattern: Int64(value))) }
+        if let value = report.etaSeconds { output.field(7, UInt64(bitPattern: Int64(value))) }
+        if let value = report.percentHundredths { output.field(8, UInt64(bitPattern: Int64(value))) }
         for disk in report.disks {
-            writer.message(9, likelyLength: 24) { Self.write(disk, &$0) }
+            output.message(9, likelyLength: 24) { Self.write(disk, &$0) }
         }
-        if let value = report.error { writer.field(10, value) }
-        if let value = report.timestampMilliseconds { writer.field(11, zigzag: value) }
-        if let value = report.attempt { writer.field(12, UInt64(bitPattern: value)) }
-        if let value = report.seq { writer.field(13, UInt64(bitPattern: value)) }
-        writer.field(14, nonZero: UInt64(bitPattern: report.ageMilliseconds))
+        if let value = report.error { output.field(10, value) }
+        if let value = report.timestampMilliseconds { output.field(11, zigzag: value) }
+        if let value = report.attempt { output.field(12, UInt64(bitPattern: value)) }
+        if let value = report.seq { output.field(13, UInt64(bitPattern: value)) }
+        output.field(14, nonZero: UInt64(bitPattern: report.ageMilliseconds))
     }
 
-    private static func write(_ disk: DiskReport, _ writer: inout ProtobufWriter) {
-        writer.field(1, nonZero: UInt64(bitPattern: Int64(disk.index)))
-        writer.field(2, nonZero: UInt64(bitPattern: disk.bytes))
-        if let value = disk.total { writer.field(3, UInt64(bitPattern: value)) }
-        writer.field(4, nonZero: UInt64(WireDiskStatus(disk.status).rawValue))
+    private static func write(_ disk: DiskReport, _ output: inout OutputSpan<UInt8>) {
+        output.field(1, nonZero: UInt64(bitPattern: Int64(disk.index)))
+        output.field(2, nonZero: UInt64(bitPattern: disk.bytes))
+        if let value = disk.total { output.field(3, UInt64(bitPattern: value)) }
+        output.field(4, nonZero: UInt64(WireDiskStatus(disk.status).rawValue))
     }
 }

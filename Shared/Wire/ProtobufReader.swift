@@ -28,8 +28,33 @@ struct ProtobufReader {
     /// What stands before a length and so many bytes.
     static func bytes(_ field: UInt64) -> UInt64 { field << 3 | WireType.bytes.rawValue }
 
-    /// The next number, of at most ten bytes.
+    /// The next number, of at most ten bytes. Tags and many numbers take one.
+    @inline(__always)
     mutating func varint() -> UInt64? {
+        guard place < bytes.count, bytes[place] < 0x80 else { return longVarint() }
+        defer { place += 1 }
+        return UInt64(bytes[place])
+    }
+
+    /// One of up to eight bytes, of which the last bits that say whether there are more are looked at together.
+    private mutating func longVarint() -> UInt64? {
+        guard place + 8 <= bytes.count else { return anyVarint() }
+        // The load checks its bounds; it counts as unsafe only for types that some bit patterns do not fit.
+        let loaded = unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt64.self)
+        let word = UInt64(littleEndian: loaded)
+        let ends = ~word & 0x8080_8080_8080_8080
+        guard ends != 0 else { return anyVarint() }
+        let bitCount = ends.trailingZeroBitCount + 1
+        place += bitCount / 8
+        // Seven bits of each byte, put together by pairs, fours and eights.
+        var value = word & 0x7F7F_7F7F_7F7F_7F7F & UInt64.max >> UInt64(64 - bitCount)
+        value = value & 0x007F_007F_007F_007F | (value & 0x7F00_7F00_7F00_7F00) >> 1
+        value = value & 0x0000_3FFF_0000_3FFF | (value & 0x3FFF_0000_3FFF_0000) >> 2
+        return value & 0x0000_0000_0FFF_FFFF | (value & 0x0FFF_FFFF_0000_0000) >> 4
+    }
+
+    /// Byte by byte.
+    private mutating func anyVarint() -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while place < bytes.count, shift < 64 {
@@ -55,8 +80,12 @@ struct ProtobufReader {
         return bytes[place..<end]
     }
 
-    /// The next field's bytes as a text.
+    /// The next field's bytes as a text, by their span: that spares generic code.
     mutating func text() -> String? {
-        contents().flatMap { String(validating: $0, as: UTF8.self) }
+        guard let end = end() else { return nil }
+        let start = place
+        place = end
+        guard let text = try? UTF8Span(validating: bytes.span.extracting(start..<end)) else { return nil }
+        return String(copying: text)
     }
 }

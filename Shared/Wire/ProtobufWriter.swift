@@ -1,14 +1,13 @@
 /// Writes the parts of protobuf's wire format that our messages have: varints, and fields with a length before them.
 ///
-/// `nonZero` and `nonEmpty` are the fields that proto3 leaves out at their default.
-struct ProtobufWriter {
-    private static let lengthDelimited: UInt64 = 2
-
-    var bytes: [UInt8] = []
+/// There has to be room: who writes a message makes as much as it can take, by `ProtobufRoom`. `nonZero` and `nonEmpty`
+/// are the fields that proto3 leaves out at their default.
+extension OutputSpan<UInt8> {
+    private static var lengthDelimited: UInt64 { 2 }
 
     mutating func field(_ number: UInt64, _ varint: UInt64) {
-        append(number << 3)
-        append(varint)
+        append(varint: number << 3)
+        append(varint: varint)
     }
 
     mutating func field(_ number: UInt64, nonZero varint: UInt64) {
@@ -21,9 +20,9 @@ struct ProtobufWriter {
     }
 
     mutating func field(_ number: UInt64, _ text: String) {
-        append(number << 3 | Self.lengthDelimited)
-        append(UInt64(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        append(varint: number << 3 | Self.lengthDelimited)
+        append(varint: UInt64(text.utf8.count))
+        append(copying: text.utf8.span)
     }
 
     mutating func field(_ number: UInt64, nonEmpty text: String) {
@@ -31,9 +30,9 @@ struct ProtobufWriter {
     }
 
     mutating func field(_ number: UInt64, _ contents: [UInt8]) {
-        append(number << 3 | Self.lengthDelimited)
-        append(UInt64(contents.count))
-        bytes.append(contentsOf: contents)
+        append(varint: number << 3 | Self.lengthDelimited)
+        append(varint: UInt64(contents.count))
+        append(copying: contents.span)
     }
 
     /// A message within the message. The length before it is known only behind it: there is room for the likely one,
@@ -44,23 +43,33 @@ struct ProtobufWriter {
     mutating func message(
         _ number: UInt64,
         likelyLength: Int,
-        _ write: (inout ProtobufWriter) -> Void
+        _ write: (inout OutputSpan<UInt8>) -> Void
     ) -> Int {
-        append(number << 3 | Self.lengthDelimited)
-        let place = bytes.count
+        append(varint: number << 3 | Self.lengthDelimited)
+        let place = count
         let room = Self.byteCount(likelyLength)
-        for _ in 0..<room { bytes.append(0) }
+        append(repeating: 0, count: room)
         write(&self)
-        let length = bytes.count - place - room
+        let length = count - place - room
         let needed = Self.byteCount(length)
-        if needed != room {
-            bytes.replaceSubrange(place..<place + room, with: repeatElement(0, count: needed))
-        }
+        if needed != room { move(from: place + room, to: place + needed) }
         for index in 0..<needed {
             let more: UInt8 = index < needed - 1 ? 0x80 : 0
-            bytes[place + index] = UInt8(truncatingIfNeeded: length >> (7 * index)) & 0x7F | more
+            self[place + index] = UInt8(truncatingIfNeeded: length >> (7 * index)) & 0x7F | more
         }
         return length
+    }
+
+    /// Moves all that is written behind a place.
+    private mutating func move(from start: Int, to place: Int) {
+        let (end, distance) = (count, place - start)
+        if distance > 0 {
+            append(repeating: 0, count: distance)
+            for index in (start..<end).reversed() { self[index + distance] = self[index] }
+        } else {
+            for index in start..<end { self[index + distance] = self[index] }
+            removeLast(-distance)
+        }
     }
 
     /// The bytes that a length takes.
@@ -68,12 +77,51 @@ struct ProtobufWriter {
         length < 0x80 ? 1 : (Int.bitWidth - length.leadingZeroBitCount + 6) / 7
     }
 
-    private mutating func append(_ varint: UInt64) {
+    private mutating func append(varint: UInt64) {
+        guard varint >= 0x80 else { return append(UInt8(truncatingIfNeeded: varint)) }
+        guard varint < 1 << 56, freeCapacity >= 8 else { return append(longVarint: varint) }
+        // Seven bits into each byte, by halves, quarters and eighths of the word.
+        var word = varint & 0x0FFF_FFFF | (varint & 0x00FF_FFFF_F000_0000) << 4
+        word = word & 0x0000_3FFF_0000_3FFF | (word & 0x0FFF_C000_0FFF_C000) << 2
+        word = word & 0x007F_007F_007F_007F | (word & 0x3F80_3F80_3F80_3F80) << 1
+        let byteCount = (UInt64.bitWidth - varint.leadingZeroBitCount + 6) / 7
+        word |= 0x0080_8080_8080_8080 & ~(UInt64.max << UInt64(8 * (byteCount - 1)))
+        // The store checks its bounds, and bytes are initialized by it.
+        unsafe withUnsafeMutableBufferPointer { bytes, count in
+            unsafe UnsafeMutableRawBufferPointer(bytes)
+                .storeBytes(of: word.littleEndian, toByteOffset: count, as: UInt64.self)
+            count += byteCount
+        }
+    }
+
+    /// Byte by byte.
+    private mutating func append(longVarint varint: UInt64) {
         var rest = varint
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
+        append(UInt8(truncatingIfNeeded: rest))
     }
+
+    private mutating func append(copying contents: Span<UInt8>) {
+        // What it copies is as long as it says; the room behind `count` is checked.
+        unsafe withUnsafeMutableBufferPointer { bytes, count in
+            unsafe contents.withUnsafeBytes { contents in
+                let all = UnsafeMutableRawBufferPointer(bytes)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: all[count...]).copyMemory(from: contents)
+                count += contents.count
+            }
+        }
+    }
+}
+
+/// The most bytes that parts of a message take, where field numbers are below 16.
+enum ProtobufRoom {
+    /// A tag and a number.
+    static let number = 11
+    /// A tag and the length of what comes behind it.
+    static let prefix = 11
+
+    static func text(_ text: String) -> Int { prefix + text.utf8.count }
 }

@@ -37,7 +37,7 @@ struct ReportReader {
     private mutating func envelope(until end: Int) -> Envelope? {
         var messageID: UInt64 = 0
         var age: UInt64 = 0
-        var report: Report?
+        var message: JobMessage?
         while reader.place < end {
             switch reader.varint() {
             case ProtobufReader.number(1):
@@ -48,18 +48,18 @@ struct ReportReader {
                 age = value
             case ProtobufReader.bytes(10):
                 // A second one would be merged into the first.
-                guard report == nil, let end = reader.end(), let read = self.report(until: end) else {
+                guard message == nil, let end = reader.end(), let report = report(until: end) else {
                     return nil
                 }
-                report = read
+                message = report
             default: return nil
             }
         }
-        guard reader.place == end, let report else { return nil }
-        return Envelope(messageID: messageID, ageMilliseconds: UInt32(age), message: .report(report))
+        guard reader.place == end, let message else { return nil }
+        return Envelope(messageID: messageID, ageMilliseconds: UInt32(age), message: message)
     }
 
-    private mutating func report(until end: Int) -> Report? {
+    private mutating func report(until end: Int) -> JobMessage? {
         var jobID: JobID?
         var status: ReportedStatus?
         var (phase, bytesDone): (String, Int64) = ("", 0)
@@ -74,19 +74,21 @@ struct ReportReader {
         var seq: Int64?
         var age: Int64 = 0
         while reader.place < end {
-            let tag = reader.varint()
+            guard let tag = reader.varint() else { return nil }
             switch tag {
             case ProtobufReader.bytes(1):
-                guard let text = text(), let id = JobID(text) else { return nil }
+                guard let text = reader.text(), let id = JobID(text) else { return nil }
                 jobID = id
             case ProtobufReader.bytes(3):
-                guard let text = text() else { return nil }
+                guard let text = reader.text() else { return nil }
                 phase = text
             case ProtobufReader.bytes(9):
-                guard let end = reader.end(), let disk = disk(until: end) else { return nil }
+                guard let diskEnd = reader.end() else { return nil }
+                if disks.isEmpty { disks.reserveCapacity(1 + diskCount(from: diskEnd, until: end)) }
+                guard let disk = disk(until: diskEnd) else { return nil }
                 disks.append(disk)
             case ProtobufReader.bytes(10):
-                guard let text = text() else { return nil }
+                guard let text = reader.text() else { return nil }
                 error = text
             default:
                 guard let value = reader.varint() else { return nil }
@@ -106,7 +108,7 @@ struct ReportReader {
             }
         }
         guard reader.place == end, let jobID, let status else { return nil }
-        return Report(
+        let report = Report(
             jobID: jobID,
             status: status,
             phase: phase,
@@ -122,6 +124,18 @@ struct ReportReader {
             seq: seq,
             ageMilliseconds: age
         )
+        return .report(report)
+    }
+
+    /// How many disks follow one another, as far as their lengths take one byte, as those of all disks do.
+    private func diskCount(from start: Int, until end: Int) -> Int {
+        let bytes = reader.bytes.span
+        var (count, place) = (0, start)
+        while place + 1 < end, UInt64(bytes[place]) == ProtobufReader.bytes(9), bytes[place + 1] < 0x80 {
+            count += 1
+            place += 2 + Int(bytes[place + 1])
+        }
+        return count
     }
 
     private mutating func disk(until end: Int) -> DiskReport? {
@@ -143,14 +157,6 @@ struct ReportReader {
         }
         guard reader.place == end, let status else { return nil }
         return DiskReport(index: index, bytes: bytesDone, total: total, status: status)
-    }
-
-    /// The next field's bytes as a text. Every report has two: reading them by the span spares generic code.
-    private mutating func text() -> String? {
-        guard let bytes = reader.contents(), let text = try? UTF8Span(validating: bytes.span) else {
-            return nil
-        }
-        return String(copying: text)
     }
 
     private static func status(_ value: UInt64) -> ReportedStatus? {

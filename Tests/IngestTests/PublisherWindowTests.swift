@@ -8,11 +8,17 @@ import Testing
         PublisherWindow(timeoutMilliseconds: 2000, nowMilliseconds: 0)
     }
 
+    private static func next(_ window: PublisherWindow<Int>, countMax: Int) -> [(id: UInt64, ticket: Int)] {
+        var next: [(id: UInt64, ticket: Int)] = []
+        window.forEachNext(countMax: countMax) { next.append(($0, $1)) }
+        return next
+    }
+
     @Test func `a message is queued until it is sent, and out until its verdict comes`() {
         var window = window()
         window.enqueue(10, receivedMilliseconds: 0)
         window.enqueue(11, receivedMilliseconds: 1)
-        let batch = window.nextBatch(countMax: 1)
+        let batch = Self.next(window, countMax: 1)
         #expect(batch.map(\.ticket) == [10])
         window.sent(count: 1, nowMilliseconds: 2)
         #expect(window.inFlightCount == 1 && window.count == 2)
@@ -44,7 +50,7 @@ import Testing
         #expect(!window.isSilent(nowMilliseconds: 100_000), "nothing is out")
         window.enqueue(1, receivedMilliseconds: 100_000)
         window.enqueue(2, receivedMilliseconds: 100_000)
-        let ids = window.nextBatch(countMax: 2).map(\.id)
+        let ids = Self.next(window, countMax: 2).map(\.id)
         window.sent(count: 2, nowMilliseconds: 100_000)
         #expect(!window.isSilent(nowMilliseconds: 101_999))
         _ = window.resolve(ids[0], nowMilliseconds: 101_000)
@@ -77,7 +83,7 @@ import Testing
                 window.enqueue(next, receivedMilliseconds: now)
                 next += 1
             case 2:
-                let batch = window.nextBatch(countMax: Int.random(in: 1...4, using: &generator))
+                let batch = Self.next(window, countMax: Int.random(in: 1...4, using: &generator))
                 window.sent(count: batch.count, nowMilliseconds: now)
                 out += batch.map(\.id)
             case 3:

@@ -109,6 +109,33 @@ import Threading
         #expect(mailbox.takeAll(waitingMilliseconds: 1000) == nil)
     }
 
+    @Test func `of several elements a mailbox takes the first as far as there is room`() {
+        let mailbox = Mailbox<Int>(countMax: 5)
+        #expect(mailbox.put([1, 2], limit: 3) == 2)
+        #expect(mailbox.put([3, 4, 5], limit: 3) == 1)
+        #expect(mailbox.put([6], limit: 3) == 0)
+        #expect(mailbox.put([7, 8, 9], isUrgent: true) == 2)
+        #expect(mailbox.put([10]) == 0 && mailbox.put([]) == 0)
+        #expect(mailbox.takeAll(waitingMilliseconds: 0) == [1, 2, 3, 7, 8])
+        mailbox.close()
+        #expect(mailbox.put([1, 2]) == 0)
+    }
+
+    @Test(arguments: [(3, false), (1, true)])
+    func `several elements at once wake a taker once they are enough or urgent`(count: Int, isUrgent: Bool) {
+        let mailbox = Mailbox<Int>(countMax: 10)
+        let start = MonotonicClock.nowMilliseconds
+        let putter = DedicatedThread(name: "putter") {
+            Pause.milliseconds(30)
+            _ = mailbox.put([1, 2])
+            Pause.milliseconds(30)
+            _ = mailbox.put(Array(3..<3 + count), isUrgent: isUrgent)
+        }
+        #expect(mailbox.takeAll(waitingMilliseconds: 10_000, for: 4) == Array(1..<3 + count))
+        #expect((55..<5000).contains(MonotonicClock.nowMilliseconds - start))
+        putter.join()
+    }
+
     @Test func `an empty mailbox gives nothing when the time is up`() {
         #expect(Mailbox<Int>(countMax: 2).takeAll(waitingMilliseconds: 20) == [])
     }

@@ -22,7 +22,7 @@ import Testing
         return [0, 1, border, border - 1, -border, .min, .max].randomElement(using: &generator) ?? 0
     }
 
-    private static func report(using generator: inout SplitMix64) throws -> Report {
+    static func report(using generator: inout SplitMix64) throws -> Report {
         func maybe<T>(_ value: T) -> T? { Bool.random(using: &generator) ? value : nil }
         func number() -> Int64 { Self.number(using: &generator) }
         func text() -> String {

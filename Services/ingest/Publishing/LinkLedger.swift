@@ -60,29 +60,23 @@ struct LinkLedger {
 
     /// What goes out next as one message; it stays here until `sent` says that it went out. nil: nothing waits.
     mutating func nextBatch(nowMilliseconds: Int64) -> EnvelopeBatch? {
-        let entries = window.nextBatch(countMax: Self.batchCountMax)
-        guard !entries.isEmpty else { return nil }
+        guard window.waitingCount > 0 else { return nil }
         var batch = EnvelopeBatch(sender: runID, envelopes: [])
-        batch.envelopes.reserveCapacity(entries.count)
-        for entry in entries {
-            let age = UInt32(clamping: max(0, nowMilliseconds - entry.ticket.receivedMilliseconds))
-            switch entry.ticket.content {
+        batch.envelopes.reserveCapacity(min(window.waitingCount, Self.batchCountMax))
+        window.forEachNext(countMax: Self.batchCountMax) { id, ticket in
+            let age = UInt32(clamping: max(0, nowMilliseconds - ticket.receivedMilliseconds))
+            switch ticket.content {
             case .message(let message, _):
-                batch.envelopes.append(
-                    Envelope(messageID: entry.id, ageMilliseconds: age, message: message)
-                )
+                batch.envelopes.append(Envelope(messageID: id, ageMilliseconds: age, message: message))
             case .beat(let signsOff):
-                if desk.isInterruption(nowMilliseconds: nowMilliseconds) { credit.demand() }
-                let beat = Beat(
-                    messageID: entry.id,
-                    ageMilliseconds: age,
-                    ingest: ingest,
-                    isInterrupted: credit.isDemanded,
-                    signsOff: signsOff
+                batch.beats.append(
+                    Beat(messageID: id, ageMilliseconds: age, ingest: ingest, signsOff: signsOff)
                 )
-                batch.beats.append(beat)
             }
         }
+        guard !batch.beats.isEmpty else { return batch }
+        if desk.isInterruption(nowMilliseconds: nowMilliseconds) { credit.demand() }
+        for index in batch.beats.indices { batch.beats[index].isInterrupted = credit.isDemanded }
         return batch
     }
 

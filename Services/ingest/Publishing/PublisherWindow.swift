@@ -37,17 +37,19 @@ struct PublisherWindow<Ticket> {
         entries.append(Entry(receivedMilliseconds: receivedMilliseconds, ticket: ticket))
     }
 
-    /// The next messages to send together, oldest first; they stay queued until `sent` says that they went out.
-    func nextBatch(countMax: Int) -> [(id: UInt64, ticket: Ticket)] {
-        let end = min(entries.count, sentEnd + countMax)
-        guard sentEnd < end else { return [] }
-        var batch: [(id: UInt64, ticket: Ticket)] = []
-        batch.reserveCapacity(end - sentEnd)
-        for place in sentEnd..<end {
-            guard let ticket = entries[place].ticket else { continue }
-            batch.append((startID + UInt64(place - start), ticket))
+    /// How many messages wait to be sent.
+    var waitingCount: Int { entries.count - sentEnd }
+
+    /// Looks at the next messages to send together, oldest first, with their ids; they stay queued until `sent` says that
+    /// they went out.
+    func forEachNext(countMax: Int, _ look: (UInt64, borrowing Ticket) -> Void) {
+        let entries = entries.span
+        for place in sentEnd..<min(entries.count, sentEnd + countMax) {
+            switch entries[place].ticket {
+            case .some(let ticket): look(startID + UInt64(place - start), ticket)
+            case nil: break
+            }
         }
-        return batch
     }
 
     /// The first `count` queued messages went out.
@@ -62,9 +64,9 @@ struct PublisherWindow<Ticket> {
     mutating func resolve(_ id: UInt64, nowMilliseconds: Int64) -> Ticket? {
         lastVerdictMilliseconds = nowMilliseconds
         guard id >= startID, id - startID < UInt64(sentEnd - start) else { return nil }
-        let place = start + Int(id - startID)
-        guard let ticket = entries[place].ticket else { return nil }
-        entries[place].ticket = nil
+        var resolved: Ticket?
+        swap(&resolved, &entries[start + Int(id - startID)].ticket)
+        guard let ticket = resolved else { return nil }
         inFlightCount -= 1
         trim()
         return ticket
