@@ -37,15 +37,7 @@ struct EnvelopeEncoder {
         guard case .report(let report) = envelope.message else {
             return Self.append(2, try serialized(WireEnvelope(copy envelope)), to: &frame)
         }
-        write(report, envelope.messageID, envelope.ageMilliseconds, to: &frame)
-    }
-
-    private mutating func write(
-        _ report: borrowing Report,
-        _ id: UInt64,
-        _ age: UInt32,
-        to frame: inout [UInt8]
-    ) {
+        let (id, age) = (envelope.messageID, envelope.ageMilliseconds)
         frame.append(addingCapacity: Self.room(for: report)) { output in
             likelyLength = output.message(2, likelyLength: likelyLength) { output in
                 output.field(1, nonZero: id)

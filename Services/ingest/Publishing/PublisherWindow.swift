@@ -64,9 +64,7 @@ struct PublisherWindow<Ticket> {
     mutating func resolve(_ id: UInt64, nowMilliseconds: Int64) -> Ticket? {
         lastVerdictMilliseconds = nowMilliseconds
         guard id >= startID, id - startID < UInt64(sentEnd - start) else { return nil }
-        var resolved: Ticket?
-        swap(&resolved, &entries[start + Int(id - startID)].ticket)
-        guard let ticket = resolved else { return nil }
+        guard let ticket = entries[start + Int(id - startID)].ticket.take() else { return nil }
         inFlightCount -= 1
         trim()
         return ticket
