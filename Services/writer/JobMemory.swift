@@ -13,8 +13,11 @@ struct JobMemory {
     private static let diskCountMax = 31
     /// Milliseconds between looks for room: who has not been heard of from one to the next is not at work.
     private static let roomPauseMilliseconds: Int64 = 60_000
-    /// The most jobs that all lanes of a writer remember, if none has more than seven disks.
-    static let writerCountMax = 131_072
+    /// Stands for a generation of those that were read ahead, and not heard of since.
+    private static let unheard = UInt8.max
+    /// The most jobs that all lanes of a writer remember, if none has more than seven disks: a fleet of 100,000, and as many
+    /// more as chance puts into one lane, in less than 64 MiB of a writer at work.
+    static let writerCountMax = 106_496
 
     private let countMax: Int
     /// What the jobs count for together.
@@ -23,9 +26,12 @@ struct JobMemory {
     private var places: [UInt64: Place] = [:]
     /// By the number of disks.
     private var shelves: [Shelf]
+    /// Which jobs were heard of since room was made last: any number but `unheard`.
     private var generation: UInt8 = 0
     /// When room was made last.
     private var roomMilliseconds: Int64?
+    /// Some were read ahead, and perhaps never heard of: they are the first to go.
+    private var hasUnheard = false
 
     /// Where a job lies, until something is forgotten or new jobs are noted: the shelf in the upper five bits, the slot
     /// there in the others.
@@ -100,7 +106,8 @@ struct JobMemory {
         guard diskCount <= Self.diskCountMax, places[known.hash] == nil,
             weight + Self.weight(diskCount: diskCount) <= countMax
         else { return }
-        put(known.job, known.history, known.hash)
+        put(known.job, known.history, known.hash, Self.unheard)
+        hasUnheard = true
     }
 
     /// - Returns: whether it is remembered now and was not before.
@@ -120,12 +127,17 @@ struct JobMemory {
         let added = Self.weight(diskCount: shelf)
         if weight + added > countMax { makeRoom(now) }
         guard weight + added <= countMax else { return false }
-        put(job, history, key)
+        put(job, history, key, generation)
         return isNew
     }
 
     /// Puts a job that is not remembered where there is room.
-    private mutating func put(_ job: RememberedJob, _ history: JobHistory, _ key: UInt64) {
+    private mutating func put(
+        _ job: RememberedJob,
+        _ history: JobHistory,
+        _ key: UInt64,
+        _ generation: UInt8
+    ) {
         let shelf = job.disks.count
         weight += Self.weight(diskCount: shelf)
         let slot = shelves[shelf].take()
@@ -162,13 +174,17 @@ struct JobMemory {
     ///
     /// Not for each job that finds no room: to look through all takes longer than to store it.
     private mutating func makeRoom(_ now: Int64) {
-        if let roomMilliseconds, now - roomMilliseconds < Self.roomPauseMilliseconds { return }
-        roomMilliseconds = now
+        let isDue = roomMilliseconds.map { now - $0 >= Self.roomPauseMilliseconds } ?? true
+        guard isDue || hasUnheard else { return }
+        hasUnheard = false
         let old = places.filter { _, place in
-            shelves[place.shelf].generation(place.slot) != generation
+            let last = shelves[place.shelf].generation(place.slot)
+            return last == Self.unheard || isDue && last != generation
         }
         for key in old.keys { forget(key) }
-        generation &+= 1
+        guard isDue else { return }
+        roomMilliseconds = now
+        generation = (generation + 1) % Self.unheard
     }
 }
 

@@ -64,7 +64,7 @@ final class Lane: Sendable {
     }
 
     /// Puts in what was read of jobs before they are heard of. false if the lane is full or closed.
-    func put(_ known: KnownJobs) -> Bool { mailbox.put(.known(known)) }
+    func put(_ known: KnownJobs) -> Bool { mailbox.put(.known(known), isUrgent: true) }
 
     /// The lane as a service: at shutdown it commits what is in, then ends.
     func service() -> ThreadService {

@@ -6,11 +6,12 @@ enum LaneWork: Sendable {
     case beat(BeatItem)
     case known(KnownJobs)
 
-    /// More than progress, so that it comes once and somebody may wait for it.
+    /// It comes once, and somebody may wait for it: all but progress and beats.
     var isUrgent: Bool {
         switch self {
         case .message(let item): !item.message.isProgress
-        case .beat, .known: false
+        case .known: true
+        case .beat: false
         }
     }
 

@@ -17,7 +17,7 @@ final class ReadAhead: Sendable {
     /// Ids that one walk through the index brings.
     private static let pageCount = 8192
     /// Jobs that go to the lanes at once: a lane takes them between two transactions.
-    private static let loadCount = 2048
+    private static let loadCount = 1024
 
     private struct State {
         var isStopped = false

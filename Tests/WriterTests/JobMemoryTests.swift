@@ -63,12 +63,17 @@ import Testing
         let place = try #require(memory.place(of: LaneSet.hash(try id(3))))
         #expect(memory[place].job.disks.map(\.bytes) == [500, 500])
         #expect(memory[place].history.lastMilliseconds == 77)
-        // Nobody has heard of 2 and 3 since.
-        try note(0..<2, &memory, atSecond: 60)
-        try note(6..<7, &memory, atSecond: 61)
-        try note(0..<2, &memory, atSecond: 120)
-        try note(7..<9, &memory, atSecond: 122)
-        #expect(try remembered(0..<10, memory) == [0, 1, 7, 8])
+    }
+
+    @Test func `what was read ahead makes room at once for who is heard of, and others do not`() throws {
+        var memory = JobMemory(countMax: 5)
+        try note(0..<2, &memory, atSecond: 0)
+        for number in 2..<5 { memory.know(try known(number, bytes: 1)) }
+        try note(5..<6, &memory, atSecond: 1)
+        #expect(try remembered(0..<9, memory) == [0, 1, 5])
+        for number in 6..<8 { memory.know(try known(number, bytes: 1)) }
+        try note(8..<9, &memory, atSecond: 2)
+        #expect(try remembered(0..<9, memory) == [0, 1, 5, 8])
     }
 
     @Test func `jobs that ran and were not known are counted, others not`() throws {
