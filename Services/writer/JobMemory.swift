@@ -16,7 +16,7 @@ struct JobMemory {
     /// Stands for a generation of those that were read ahead, and not heard of since.
     private static let unheard = UInt8.max
     /// The most jobs that all lanes of a writer remember, if none has more than seven disks: a fleet of 100,000, and as many
-    /// more as chance puts into one lane, in less than 64 MiB of a writer at work.
+    /// more as chance puts into one lane. With all of them a writer at work takes some 64 MiB.
     static let writerCountMax = 106_496
 
     private let countMax: Int

@@ -1,8 +1,9 @@
 private import CZeroMQ
 
-// Safe: a ZeroMQ context may be used from any thread (zmq_ctx_new(3)); the pointer is set once. Sockets hold
-// a reference to it, so it is terminated only after the last of them has been closed.
 /// ZeroMQ's context: its I/O thread and what its sockets share. One per process.
+///
+/// Safe, and sendable: a ZeroMQ context may be used from any thread (zmq_ctx_new(3)); the pointer is set once. Sockets
+/// hold a reference to it, so it is terminated only after the last of them has been closed.
 @safe public final class BusContext: @unchecked Sendable {
     let raw: UnsafeMutableRawPointer
 

@@ -1,12 +1,13 @@
 internal import CNBD
 internal import Glibc
 
-// Safe, and sendable: the pointer is set once and closed in deinit only; libnbd locks the handle in every call
-// (libnbd(3), "Synchronous vs asynchronous API").
 /// One connection to an export of an NBD server, over TCP, a unix socket or TLS.
 ///
 /// Commands are issued without waiting and end while `wait` moves the connection along. All of a connection's
 /// commands and waits belong to one thread at a time.
+///
+/// Safe, and sendable: the pointer is set once and closed in deinit only; libnbd locks the handle in every call
+/// (libnbd(3), "Synchronous vs asynchronous API").
 @safe public final class NBDConnection: @unchecked Sendable {
     private let raw: OpaquePointer
     /// What the server said of the export.

@@ -1,11 +1,12 @@
 internal import Glibc
 
-// Safe: the pointers are private, live as long as the object, and are set once; POSIX allows any thread
-// to use what they point to, so the object may be shared.
 /// A POSIX condition variable with a mutex of its own, on the monotonic clock.
 ///
 /// Swift's `Mutex` has no condition to wait on. The predicate is asked under this object's mutex, and
 /// `broadcast` passes through the same mutex, so no wake-up is lost between the question and the wait.
+///
+/// Safe, and sendable: the pointers are private, live as long as the object, and are set once; POSIX allows any thread
+/// to use what they point to.
 @safe public final class Condition: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
