@@ -95,7 +95,7 @@ final class BatchStore {
     }
 
     /// Takes in what was read of jobs before they are heard of; where there can be no temporary tables, nothing.
-    func know(_ jobs: [KnownJob]) {
+    func know(_ jobs: [RunningJob]) {
         guard tables != nil || plainConnection == nil else { return }
         for known in jobs { memory.know(known) }
     }

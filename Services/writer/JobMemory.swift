@@ -101,12 +101,13 @@ struct JobMemory {
 
     /// Takes in a job that was read before it was heard of, if there is room and it is not remembered: what a lane has
     /// left is newer.
-    mutating func know(_ known: KnownJob) {
+    mutating func know(_ known: RunningJob) {
+        let key = LaneSet.hash(known.id)
         let diskCount = known.job.disks.count
-        guard diskCount <= Self.diskCountMax, places[known.hash] == nil,
+        guard diskCount <= Self.diskCountMax, places[key] == nil,
             weight + Self.weight(diskCount: diskCount) <= countMax
         else { return }
-        put(known.job, known.history, known.hash, Self.unheard)
+        put(known.job, known.history, key, Self.unheard)
         hasUnheard = true
     }
 

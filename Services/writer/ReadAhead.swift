@@ -133,10 +133,9 @@ final class ReadAhead: Sendable {
     /// - Returns: what opens once the lanes have taken them; nothing of a lane that is full.
     private func hand(_ jobs: [RunningJob]) -> [Latch] {
         let lanes = lanes.all
-        var loads = lanes.map { _ in [KnownJob]() }
+        var loads = lanes.map { _ in [RunningJob]() }
         for job in jobs {
-            let known = KnownJob(hash: LaneSet.hash(job.id), job: job.job, history: job.history)
-            loads[LaneSet.lane(of: known.hash, laneCount: lanes.count)].append(known)
+            loads[LaneSet.lane(of: LaneSet.hash(job.id), laneCount: lanes.count)].append(job)
         }
         return zip(lanes, loads).compactMap { lane, jobs in
             let load = KnownJobs(jobs: jobs)
@@ -145,17 +144,9 @@ final class ReadAhead: Sendable {
     }
 }
 
-/// A job that was read before it was heard of.
-struct KnownJob: Sendable {
-    /// The hash of its id.
-    let hash: UInt64
-    let job: RememberedJob
-    let history: JobHistory
-}
-
 /// Jobs of one lane that were read before they were heard of.
 struct KnownJobs: Sendable {
-    let jobs: [KnownJob]
+    let jobs: [RunningJob]
     let receivedMilliseconds = MonotonicClock.nowMilliseconds
     /// Opened once the lane has taken them.
     let isTaken = Latch()

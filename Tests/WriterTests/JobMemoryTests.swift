@@ -88,12 +88,12 @@ import Testing
         #expect(memory.note([ran[2], ran[3], new[1]], nowMilliseconds: 0) == 0)
     }
 
-    private func known(_ number: Int, bytes: Int64, diskCount: Int = 2) throws -> KnownJob {
+    private func known(_ number: Int, bytes: Int64, diskCount: Int = 2) throws -> RunningJob {
         var job = try job(number, diskCount: diskCount)
         for disk in job.disks.indices { job.disks[disk].bytes = bytes }
         job.bytes = Int64(diskCount) * bytes
-        return KnownJob(
-            hash: LaneSet.hash(job.id),
+        return RunningJob(
+            id: job.id,
             job: try #require(RememberedJob(job)),
             history: JobHistory(lastMilliseconds: 77)
         )

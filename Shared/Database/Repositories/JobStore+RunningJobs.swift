@@ -8,6 +8,13 @@ public struct RunningJob: Sendable {
     public let job: RememberedJob
     /// Where its history stands.
     public let history: JobHistory
+
+    /// Creates it from its parts.
+    public init(id: JobID, job: RememberedJob, history: JobHistory) {
+        self.id = id
+        self.job = job
+        self.history = history
+    }
 }
 
 // Looks ahead, for whoever merges by what is remembered.
