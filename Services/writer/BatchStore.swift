@@ -48,11 +48,15 @@ final class BatchStore {
         }
     }
 
+    /// What a transaction begins with.
+    var beginning: [String] { (tables?.emptying ?? []) + [ServerClock.query] }
+
     /// Stores the items' messages; nothing counts before the transaction is committed.
     ///
     /// - Parameters:
     ///   - items: the messages, in the order of their arrival.
-    ///   - connection: in a transaction, which may be another one afterwards.
+    ///   - connection: in a transaction that began with `beginning`, and may be another one afterwards.
+    ///   - clock: what it began with has given.
     ///   - skippingHeld: waits for no row that another transaction holds; messages of its job are answered `held`.
     ///   - shedsContacts: leaves out what is only a sign of life.
     /// - Returns: what was stored, and what to answer after the commit.
@@ -60,16 +64,23 @@ final class BatchStore {
     func store(
         _ items: [LaneItem],
         _ connection: Connection,
+        clock: [Row],
         skippingHeld: Bool,
         shedsContacts: Bool
     ) throws(DatabaseError) -> Batch.Outcome {
+        tables?.wereEmptied()
         let careful = CarefulWay(connection, tables)
         // A join waits for whoever holds a row; only a look can leave it out.
         if tables != nil, !skippingHeld {
             let fast = FastWay(items, memory, nowMilliseconds: MonotonicClock.nowMilliseconds)
             if fast.progress.count > 0 {
                 let count = items.count - fast.rest.count
-                if let outcome = try careful.store(items, beside: fast, shedsContacts: shedsContacts) {
+                if let outcome = try careful.store(
+                    items,
+                    beside: fast,
+                    shedsContacts: shedsContacts,
+                    nowMilliseconds: clock.first?.int(0) ?? 0
+                ) {
                     fastMessages.increment(by: count)
                     tally.fastMessages += count
                     return outcome

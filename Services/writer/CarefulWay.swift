@@ -40,13 +40,15 @@ struct CarefulWay {
     ///   - items: the messages, in the order of their arrival.
     ///   - fast: those that the fast way has merged.
     ///   - shedsContacts: leaves out what is only a sign of life.
+    ///   - nowMilliseconds: the database's clock as the transaction began.
     /// - Returns: what was stored, and what to answer after the commit. nil if rows are not as they were remembered:
     ///   the transaction is to be rolled back then.
     /// - Throws: `DatabaseError`.
     func store(
         _ items: [LaneItem],
         beside fast: consuming FastWay,
-        shedsContacts: Bool
+        shedsContacts: Bool,
+        nowMilliseconds: Int64
     ) throws(DatabaseError) -> Batch.Outcome? {
         var fast = consume fast
         var outcome = Batch.Outcome(changes: [], answers: [], shedContactCount: 0, ignoredDiskCount: 0)
@@ -58,7 +60,11 @@ struct CarefulWay {
             )
             fast.answerRest(outcome.answers)
         }
-        guard try store.store(&outcome.changes, &fast.progress, through: tables) else { return nil }
+        // Locks may have been waited for.
+        let now = fast.rest.isEmpty ? nowMilliseconds : nil
+        guard
+            try store.store(&outcome.changes, &fast.progress, through: tables, nowMilliseconds: now)
+        else { return nil }
         outcome.answers = fast.answers
         outcome.fast = fast
         return outcome

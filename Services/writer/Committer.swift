@@ -129,10 +129,12 @@ final class Committer {
         let outcome: Batch.Outcome
         do throws(DatabaseError) {
             try store.prepare(connection)
-            outcome = try connection.transaction { () throws(DatabaseError) -> Batch.Outcome in
+            outcome = try connection.transaction(beginningWith: store.beginning) {
+                clock throws(DatabaseError) -> Batch.Outcome in
                 try store.store(
                     items,
                     connection,
+                    clock: clock,
                     skippingHeld: skippingHeld,
                     shedsContacts: shedsContacts
                 )

@@ -18,6 +18,8 @@ public final class Connection {
         """,
     ]
 
+    private static let begin = "START TRANSACTION"
+
     private let handle: ConnectionHandle
     private var statements: [String: Statement] = [:]
 
@@ -96,6 +98,30 @@ public final class Connection {
     /// Runs a statement as it is and returns its rows, all in memory: for small results.
     public func query(_ sql: String) throws(DatabaseError) -> [Row] {
         try run(sql)
+        return try rows(sql)
+    }
+
+    /// Runs statements as they are, one after the other and in one round trip, which may cost more than they do.
+    ///
+    /// - Parameter statements: none of them with a value from elsewhere in its text.
+    /// - Returns: the rows of the last one, all in memory.
+    /// - Throws: `DatabaseError` of the first that fails; those behind it are not run.
+    public func query(all statements: [String]) throws(DatabaseError) -> [Row] {
+        handle.checkThread()
+        try handle.takeSeveral()
+        try run(statements.joined(separator: ";"))
+        var last = try rows(statements[0])
+        for sql in statements.dropFirst() {
+            guard unsafe mysql_next_result(handle.raw) == 0 else {
+                throw handle.error(Self.operation(of: sql))
+            }
+            last = try rows(sql)
+        }
+        return last
+    }
+
+    /// The rows of the statement that was run last.
+    private func rows(_ sql: String) throws(DatabaseError) -> [Row] {
         guard let result = unsafe mysql_store_result(handle.raw) else {
             try checkNoError(sql)
             return []
@@ -132,7 +158,7 @@ public final class Connection {
 
     /// Begins a transaction; one that was open is committed by the server, as ever.
     public func begin() throws(DatabaseError) {
-        try execute("START TRANSACTION")
+        try execute(Self.begin)
     }
 
     /// Commits. After an error of kind `connectionLost` nobody knows whether it took place.
@@ -153,9 +179,23 @@ public final class Connection {
     public func transaction<Result>(
         _ body: () throws(DatabaseError) -> Result
     ) throws(DatabaseError) -> Result {
-        try begin()
+        try transaction(beginningWith: []) { _ throws(DatabaseError) in try body() }
+    }
+
+    /// Runs `body` in a transaction, as above, that begins with some statements in the same round trip.
+    ///
+    /// - Parameters:
+    ///   - statements: as `query(all:)` takes them.
+    ///   - body: gets the rows of the last of them.
+    @discardableResult
+    public func transaction<Result>(
+        beginningWith statements: [String],
+        _ body: ([Row]) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        if statements.isEmpty { try begin() }
         do {
-            let result = try body()
+            let rows = statements.isEmpty ? [] : try query(all: [Self.begin] + statements)
+            let result = try body(rows)
             try commit()
             return result
         } catch {

@@ -11,6 +11,7 @@ final class ConnectionHandle {
     private let thread = pthread_self()
     /// The connection has failed and is of no more use.
     var isLost = false
+    private var takesSeveral = false
 
     init(operation: String) throws(DatabaseError) {
         DatabaseLibrary.initialize()
@@ -33,6 +34,15 @@ final class ConnectionHandle {
             pthread_equal(pthread_self(), thread) != 0,
             "a database connection was used outside the thread that opened it"
         )
+    }
+
+    /// Lets the server take several statements at once, from now on.
+    func takeSeveral() throws(DatabaseError) {
+        guard !takesSeveral else { return }
+        guard unsafe mysql_set_server_option(raw, MYSQL_OPTION_MULTI_STATEMENTS_ON) == 0 else {
+            throw error("mysql_set_server_option")
+        }
+        takesSeveral = true
     }
 
     /// The connection's last error; notes the loss of the connection.

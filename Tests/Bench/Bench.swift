@@ -57,11 +57,12 @@ enum Bench {
         let peaks = bench.options.clientCounts.compactMap {
             bench.results.median(Rounds.name(path: $0), "rate_per_s")
         }
-        if parts.contains(.latency) { try LatencyPart.run(bench, peakPerSecond: peaks.max()) }
+        let peak = bench.options.peakPerSecond ?? peaks.max()
+        if parts.contains(.latency) { try LatencyPart.run(bench, peakPerSecond: peak) }
         if parts.contains(.thousand) { try ThousandPart.run(bench) }
         if parts.contains(.fleet) { try FleetPart.run(bench) }
         if parts.contains(.growth) { try GrowthPart.run(bench) }
-        if parts.contains(.stale) { try StalePart.run(bench, perSecond: (peaks.max() ?? 4000) / 2) }
+        if parts.contains(.stale) { try StalePart.run(bench, perSecond: (peak ?? 4000) / 2) }
     }
 
     /// Each client of the load is a descriptor here, and one in ingest, which inherits the limit.

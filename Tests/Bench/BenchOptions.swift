@@ -40,6 +40,9 @@ struct BenchOptions {
     var growthJobCount: Int
     /// Clients of the whole path, at three numbers; the door is measured at the first two, the mix at the second.
     var clientCounts: [Int]
+    /// Requests per second that count as the peak, so that builds are compared at the same rates. nil: what the whole path
+    /// had in this run.
+    var peakPerSecond: Double?
     /// What all randomness follows from.
     var seed: UInt64
     /// Where the figures go. nil: nowhere.
@@ -82,6 +85,8 @@ struct BenchOptions {
                 "CLIENTS=\(variables["CLIENTS"] ?? ""): it must be three numbers from 1 to 8000"
             )
         }
+        let peak = try number("PEAK", 0, in: 0...1_000_000)
+        peakPerSecond = peak > 0 ? Double(peak) : nil
         // Short enough to be typed.
         seed = UInt64(try number("SEED", Int.random(in: 1...999_999), in: 0...Int.max))
         jsonPath = variables["JSON"].flatMap { $0.isEmpty ? nil : $0 }

@@ -46,6 +46,44 @@ extension DatabaseTests {
             #expect(try other.query("SELECT id FROM sample").map(\.cells) == [[.int(1)]])
         }
 
+        @Test func `several statements go in one trip, up to the first that fails`() throws {
+            let connection = try openSample()
+            let other = try Connection.open(try currentSettings(of: connection))
+            let rows = try connection.query(all: [
+                "INSERT INTO sample (id) VALUES (1)", "SELECT 7", "SELECT id + 1 FROM sample",
+            ])
+            #expect(rows.map(\.cells) == [[.int(2)]])
+            let failure = try error {
+                _ = try connection.query(all: [
+                    "INSERT INTO sample (id) VALUES (2)", "INSERT INTO sample (id) VALUES (1)",
+                    "INSERT INTO sample (id) VALUES (3)",
+                ])
+            }
+            #expect(failure.kind == .duplicateKey)
+            #expect(try other.query("SELECT id FROM sample ORDER BY id").map(\.cells) == [[.int(1)], [.int(2)]])
+            #expect(try connection.query("SELECT 5").map(\.cells) == [[.int(5)]])
+        }
+
+        @Test func `what a transaction begins with is of it`() throws {
+            let connection = try openSample()
+            let other = try Connection.open(try currentSettings(of: connection))
+            let beginning = ["INSERT INTO sample (id) VALUES (1)", "SELECT 7"]
+            let rows = try connection.transaction(beginningWith: beginning) { rows throws(DatabaseError) in
+                let seen = try other.query("SELECT id FROM sample")
+                #expect(seen.isEmpty)
+                return rows
+            }
+            #expect(rows.map(\.cells) == [[.int(7)]])
+            #expect(try other.query("SELECT id FROM sample").count == 1)
+            _ = try error {
+                try connection.transaction(beginningWith: [
+                    "INSERT INTO sample (id) VALUES (2)", "INSERT INTO sample (id) VALUES (1)",
+                ]) { _ throws(DatabaseError) in }
+            }
+            try connection.transaction { () throws(DatabaseError) in }
+            #expect(try other.query("SELECT id FROM sample").count == 1)
+        }
+
         @Test func `errors say what a caller can do about them`() throws {
             let connection = try openSample()
             try connection.execute(

@@ -21,6 +21,8 @@ final class WriterLink: Sendable {
     /// The same while few tickets come and some have no answer yet: the writer gathers them anyway, for longer, and each
     /// message costs the wake-ups of five threads.
     private static let longRestMilliseconds: Int64 = 25
+    /// So many tickets do not wait for the end of a long rest: a lane that gets its share of them has company enough.
+    private static let companyCount = 32
     /// Fewer tickets in a message are few.
     private static let fewTicketCount = 8
     /// Milliseconds that a last beat is waited for.
@@ -34,10 +36,8 @@ final class WriterLink: Sendable {
     private let desk: PublisherDesk
     private let logger: Logger
     private let inbox = Mutex<[LinkLedger.Ticket]>([])
-    /// There may be something in the inbox that the thread was not woken for.
-    private let isFilled = Atomic<Bool>(false)
-    /// The thread will look into the inbox by itself, and soon.
-    private let isResting = Atomic<Bool>(false)
+    /// For fewer tickets in the inbox the thread need not be woken: it will look there by itself, and soon.
+    private let wakeCount = Atomic<Int>(1)
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let hasBeaten = Atomic<Bool>(false)
@@ -83,8 +83,8 @@ final class WriterLink: Sendable {
 
     /// Sends what was taken in.
     func send() {
-        guard isFilled.exchange(false, ordering: .acquiringAndReleasing) else { return }
-        if !isResting.load(ordering: .acquiring) { wakeup.signal() }
+        let count = inbox.withLock { $0.count }
+        if count >= wakeCount.load(ordering: .acquiring) { wakeup.signal() }
     }
 
     /// The link as a service: its thread ends once all that waits is answered.
@@ -108,7 +108,6 @@ final class WriterLink: Sendable {
             sinceMilliseconds: nowMilliseconds
         )
         inbox.withLock { $0.append(ticket) }
-        isFilled.store(true, ordering: .releasing)
     }
 
     private func run() {
@@ -202,8 +201,8 @@ final class WriterLink: Sendable {
         _ ledger: inout LinkLedger,
         hasFew: Bool
     ) throws(BusError) -> Bool {
-        isResting.store(true, ordering: .releasing)
-        defer { isResting.store(false, ordering: .releasing) }
+        wakeCount.store(hasFew ? Self.companyCount : .max, ordering: .releasing)
+        defer { wakeCount.store(1, ordering: .releasing) }
         let start = MonotonicClock.nowMilliseconds
         var now = start
         var isHeard = false
@@ -211,7 +210,14 @@ final class WriterLink: Sendable {
             start + (hasFew && ledger.count > 0 ? Self.longRestMilliseconds : Self.restMilliseconds)
         }
         repeat {
-            socket.wait(milliseconds: Int(max(1, end() - now)))
+            if hasFew {
+                // Before the look into the inbox: a word that comes after it is of what was not there.
+                wakeup.clear()
+                guard inbox.withLock({ $0.count }) < Self.companyCount else { break }
+                socket.wait(or: wakeup, milliseconds: Int(max(1, end() - now)))
+            } else {
+                socket.wait(milliseconds: Int(max(1, end() - now)))
+            }
             if try receive(socket, &ledger) { isHeard = true }
             now = MonotonicClock.nowMilliseconds
         } while now < end()

@@ -7,11 +7,11 @@ extension BatchTables {
     /// - Returns: false if a job is not as it was remembered, or its disks are not.
     /// - Throws: `DatabaseError`.
     func update(_ progress: JobProgress, nowMilliseconds now: Int64) throws(DatabaseError) -> Bool {
-        try empty(ProgressStatements.jobs)
+        try fill(ProgressStatements.jobs)
         try insert(progress, now)
         let jobCount = try connection.prepare(progressSQL.updateJobs).execute([.int(now)])
         guard jobCount == progress.count else { return false }
-        try empty(ProgressStatements.disks)
+        try fill(ProgressStatements.disks)
         try insert(progress.disks)
         do throws(DatabaseError) {
             return try connection.prepare(progressSQL.updateDisks).execute() == progress.disks.count

@@ -16,6 +16,8 @@ public final class BatchTables {
     let keys: TargetKeys
     let progressSQL: ProgressStatements
     private let sql: BatchStatements
+    /// Tables with rows of transactions that are over: rows of MEMORY tables survive a rollback, too.
+    private var filled: Set<String> = []
 
     /// Makes the tables, outside of a transaction.
     ///
@@ -39,7 +41,7 @@ public final class BatchTables {
     /// - Returns: the rows as `JobStore.job` and `JobStore.disk` read them; the disks of a job by index.
     /// - Throws: `DatabaseError`.
     func lock(_ ids: [JobID]) throws(DatabaseError) -> (jobs: [Row], disks: [Row]) {
-        try empty(BatchStatements.ids)
+        try fill(BatchStatements.ids)
         try connection.prepare(sql.insertIDs).executeBulk(
             Array(repeating: .texts(ids.map(\.rawValue)), count: keys.idCount),
             rowCount: ids.count
@@ -57,19 +59,31 @@ public final class BatchTables {
     /// - Throws: `DatabaseError`.
     func update(_ jobs: JobUpdates, _ disks: [DiskProgress]) throws(DatabaseError) {
         guard jobs.count > 0 else { return }
-        try empty(BatchStatements.jobs)
+        try fill(BatchStatements.jobs)
         try insert(jobs)
         try connection.prepare(sql.updateJobs).execute()
         guard !disks.isEmpty else { return }
-        try empty(BatchStatements.disks)
+        try fill(BatchStatements.disks)
         try insert(disks)
         try connection.prepare(sql.updateDisks).execute()
     }
 
-    /// Takes out what the transaction before has left: rows of MEMORY tables survive a rollback, too.
-    func empty(_ table: String) throws(DatabaseError) {
+    /// The statements that take out what transactions before have left, for the beginning of the next one: it need not do
+    /// that one by one.
+    public var emptying: [String] { filled.sorted().map(Self.emptying) }
+
+    /// Those statements have been run.
+    public func wereEmptied() { filled = [] }
+
+    /// Makes a table empty that is about to be filled.
+    func fill(_ table: String) throws(DatabaseError) {
+        if filled.contains(table) { try connection.execute(Self.emptying(table)) }
+        filled.insert(table)
+    }
+
+    private static func emptying(_ table: String) -> String {
         // Not TRUNCATE, which makes the table anew.
-        try connection.execute("DELETE FROM \(table)")
+        "DELETE FROM \(table)"
     }
 
     private func insert(_ jobs: JobUpdates) throws(DatabaseError) {

@@ -143,17 +143,19 @@ public struct JobStore {
     ///   - progress: that of jobs that are remembered, none of them among the others; afterwards with their histories
     ///     as they stand now.
     ///   - tables: the connection's temporary tables. nil: there are none, and nothing is remembered.
+    ///   - nowMilliseconds: the database's clock, if it was read a moment ago. nil: it is read.
     /// - Returns: false if rows are not as they were remembered. The transaction is to be rolled back then.
     /// - Throws: `DatabaseError` of kind `duplicateKey` if another writer made a new job's row meanwhile: repeat
     ///   the transaction.
     public func store(
         _ changes: inout [JobChange],
         _ progress: inout JobProgress,
-        through tables: BatchTables?
+        through tables: BatchTables?,
+        nowMilliseconds: Int64? = nil
     ) throws(DatabaseError) -> Bool {
         changes.removeAll { $0.isEmpty }
         guard !changes.isEmpty || progress.count > 0 else { return true }
-        let now = try clockMilliseconds()
+        let now = if let nowMilliseconds { nowMilliseconds } else { try clockMilliseconds() }
         let isPoint = changes.indices.map { changes[$0].pointIsDue(nowMilliseconds: now) }
         progress.lookForPoints(nowMilliseconds: now)
         let hub = changes.contains { $0.makesRows } ? try HubColumns(connection) : nil
@@ -196,7 +198,7 @@ public struct JobStore {
 
     /// The database's clock, in milliseconds since 1970 UTC.
     private func clockMilliseconds() throws(DatabaseError) -> Int64 {
-        try connection.prepare("SELECT \(ServerClock.milliseconds)").query().first?.int(0) ?? 0
+        try connection.prepare(ServerClock.query).query().first?.int(0) ?? 0
     }
 
     /// Bytes rounded up to whole GiB; 0 while unknown.
