@@ -150,7 +150,7 @@ let package = Package(
 
         // Shared modules; dependencies point one way, towards JobModel.
         shared("JobModel"),
-        // A reader of JSON holds the span that it reads.
+        // A reader of JSON holds the span that it reads, which spares a copy of each body (docs/performance.md).
         shared("TelemetryContract", ["JobModel"], settings: [.enableExperimentalFeature("Lifetimes")]),
         shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
         shared("Threading"),
