@@ -36,13 +36,18 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+func shared(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = [],
+    settings: [SwiftSetting] = []
+) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Shared/\(name)",
         exclude: exclude,
-        swiftSettings: strict
+        swiftSettings: strict + settings
     )
 }
 
@@ -145,7 +150,8 @@ let package = Package(
 
         // Shared modules; dependencies point one way, towards JobModel.
         shared("JobModel"),
-        shared("TelemetryContract", ["JobModel"]),
+        // A reader of JSON holds the span that it reads, which spares a copy of each body (docs/performance.md).
+        shared("TelemetryContract", ["JobModel"], settings: [.enableExperimentalFeature("Lifetimes")]),
         shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
         shared("Threading"),
         shared("Logs", ["Threading", logging]),

@@ -5,12 +5,36 @@ extension Span<UInt8> {
         UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
+    private func half(at offset: Int) -> UInt32 {
+        unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    }
+
+    /// The number that the digits at the offset make, and how many they are: eight at the most. Traps where fewer than
+    /// eight bytes are left.
+    @inline(__always)
+    func digits(at offset: Int) -> (value: UInt64, count: Int) {
+        let values = word(at: offset) ^ 0x3030_3030_3030_3030
+        // In its upper half a digit has no bit, and with six more none either; a carry comes only behind what is none.
+        let others = (values | (values &+ 0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0
+        let count = others.trailingZeroBitCount / 8
+        // The digits move to the word's end, behind zeros; then each two, four and eight become one number.
+        let digits = values << UInt64(64 - 8 * count)
+        let pairs = digits &* 10 &+ digits >> 8
+        let fours =
+            (pairs & 0x0000_00FF_0000_00FF) &* 0x000F_4240_0000_0064
+            &+ (pairs >> 16 & 0x0000_00FF_0000_00FF) &* 0x0000_2710_0000_0001
+        return (fours >> 32, count)
+    }
+
     /// Whether both hold the same bytes; eight at a time, since names are compared more than anything else.
     func isEqual(to other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
         guard count >= 8 else {
-            for index in indices where self[index] != other[index] { return false }
-            return true
+            guard count >= 4 else {
+                for index in indices where self[index] != other[index] { return false }
+                return true
+            }
+            return half(at: 0) == other.half(at: 0) && half(at: count - 4) == other.half(at: count - 4)
         }
         var offset = 0
         while offset < count - 8 {
@@ -51,9 +75,9 @@ extension Span<UInt8> {
     }
 }
 
-extension [UInt8] {
-    /// Appends a number in decimal digits.
-    mutating func append(decimal value: Int64) {
+extension OutputSpan<UInt8> {
+    /// Appends a number in decimal digits: 20 bytes at the most.
+    package mutating func append(decimal value: Int64) {
         // 2^63 has 19 digits.
         var digits = [19 of UInt8](repeating: 0)
         var start = 19
@@ -63,9 +87,25 @@ extension [UInt8] {
             digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         } while rest > 0
-        append(addingCapacity: 20) { room in
-            if value < 0 { room.append(UInt8(ascii: "-")) }
-            for place in start..<19 { room.append(digits[place]) }
+        if value < 0 { append(UInt8(ascii: "-")) }
+        for place in start..<19 { append(digits[place]) }
+    }
+
+    /// Appends the bytes of others, all at once.
+    package mutating func append(copying contents: Span<UInt8>) {
+        // What it copies is as long as it says; the room behind `count` is checked.
+        unsafe withUnsafeMutableBufferPointer { bytes, count in
+            unsafe contents.withUnsafeBytes { contents in
+                let all = UnsafeMutableRawBufferPointer(bytes)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: all[count...]).copyMemory(from: contents)
+                count += contents.count
+            }
         }
+    }
+
+    /// Appends a text's bytes.
+    package mutating func append(copying text: StaticString) {
+        // A static string's bytes live as long as the program.
+        unsafe append(copying: Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 }

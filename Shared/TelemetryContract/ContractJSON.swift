@@ -23,7 +23,7 @@ public enum ContractJSON {
         nowMilliseconds: Int64
     ) -> [UInt8] {
         var object = JSONWriter()
-        object.member("status", "success")
+        object.member("status", plain: "success")
         object.member("message", message)
         object.member("timestamp", atMilliseconds: nowMilliseconds)
         object.standing(answer.jobStatus, attempt: answer.attempt, storedSeq: answer.storedSeq)
@@ -48,7 +48,7 @@ public enum ContractJSON {
     ) -> [UInt8] {
         var object = JSONWriter()
         // "completed" whatever the job's status: the request completed one disk, and old clients look for it.
-        object.member("status", "completed")
+        object.member("status", plain: "completed")
         object.member("backup_id", jobID.rawValue)
         object.member("change_id", changeID)
         object.member("message", message)
@@ -65,7 +65,7 @@ public enum ContractJSON {
     /// - Returns: a JSON object.
     public static func accepted(jobID: JobID, nowMilliseconds: Int64) -> [UInt8] {
         var object = JSONWriter()
-        object.member("status", "accepted")
+        object.member("status", plain: "accepted")
         object.member("backup_id", jobID.rawValue)
         object.member("message", "Accepted; it will be stored once the database can be reached again")
         object.member("timestamp", atMilliseconds: nowMilliseconds)
@@ -81,7 +81,7 @@ public enum ContractJSON {
     /// - Returns: a JSON object.
     public static func cancel(_ answer: Answer, jobID: JobID, nowMilliseconds: Int64) -> [UInt8] {
         var object = JSONWriter()
-        object.member("status", "cancelled")
+        object.member("status", plain: "cancelled")
         object.member("backup_id", jobID.rawValue)
         object.member("message", "The backup is cancelled; its client stops with its next report")
         object.member("timestamp", atMilliseconds: nowMilliseconds)

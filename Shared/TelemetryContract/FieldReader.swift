@@ -3,7 +3,7 @@ internal import JobModel
 /// Reads a message's members as what they should be, and notes a problem for each that is not.
 ///
 /// Every method reads exactly one value, whatever it is, so that one bad member does not hide the next.
-struct FieldReader: ~Copyable {
+struct FieldReader: ~Escapable {
     /// The most problems that one answer names; more are only counted.
     static let problemCountMax = 64
     /// The highest disk index.
@@ -12,7 +12,7 @@ struct FieldReader: ~Copyable {
     private static let quotedCountMax = 40
 
     var reader: JSONReader
-    /// JSON Pointer of the object whose members are read, in two parts so that it costs nothing unless told.
+    /// The member whose object or array is read, not yet a JSON Pointer so that it costs nothing unless told. "": none.
     var parent = ""
     /// The element of `parent` that is read, if that is an array.
     var element: Int?
@@ -20,7 +20,8 @@ struct FieldReader: ~Copyable {
     private var untoldCount = 0
 
     /// Reads the bytes from their beginning.
-    init(_ body: [UInt8]) {
+    @_lifetime(copy body)
+    init(_ body: Span<UInt8>) {
         reader = JSONReader(body)
     }
 
@@ -55,7 +56,8 @@ struct FieldReader: ~Copyable {
             untoldCount += 1
             return
         }
-        problems.append(Problem(pointer: parent + (element.map { "/\($0)" } ?? "") + member, detail: detail))
+        let place = (parent.isEmpty ? "" : "/\(parent)") + (element.map { "/\($0)" } ?? "")
+        problems.append(Problem(pointer: place + member, detail: detail))
     }
 
     /// Notes a value of the wrong kind and passes it.
@@ -75,10 +77,10 @@ struct FieldReader: ~Copyable {
         }
     }
 
-    private func quoted(_ string: JSONString) -> String {
-        let scalars = reader.text(string).unicodeScalars
-        guard scalars.count > Self.quotedCountMax else { return "\"\(scalars)\"" }
-        return "\"\(String(scalars.prefix(Self.quotedCountMax)))…\""
+    private static func quoted(_ text: String) -> String {
+        let scalars = text.unicodeScalars
+        guard scalars.count > quotedCountMax else { return "\"\(scalars)\"" }
+        return "\"\(String(scalars.prefix(quotedCountMax)))…\""
     }
 
     // MARK: Objects and arrays
@@ -109,7 +111,7 @@ struct FieldReader: ~Copyable {
             return nil
         }
         var array = try reader.openArray()
-        parent = "/\(field.rawValue)"
+        parent = field.rawValue
         while try reader.nextElement(&array) {
             if array.elementCount <= limit {
                 element = array.elementCount - 1
@@ -134,8 +136,8 @@ extension FieldReader {
         in range: ClosedRange<Int64> = 0...Int64.max,
         nullable: Bool
     ) throws(JSONFault) -> Int64? {
-        guard let number = try number(field, nullable: nullable) else { return nil }
-        switch number.whole() {
+        guard let whole = try whole(field, nullable: nullable) else { return nil }
+        switch whole {
         case .value(_, hasFraction: true):
             refuse(field, "has a fraction")
         case .value(let value, hasFraction: false) where range.contains(value):
@@ -157,8 +159,8 @@ extension FieldReader {
         timesTenTo power: Int = 0,
         cap: Int64?
     ) throws(JSONFault) -> Int64? {
-        guard let number = try number(field, nullable: true) else { return nil }
-        switch number.whole(timesTenTo: power) {
+        guard let whole = try whole(field, timesTenTo: power, nullable: true) else { return nil }
+        switch whole {
         case .value(let value, hasFraction: _):
             return min(value, cap ?? value)
         case .tooLarge:
@@ -170,12 +172,22 @@ extension FieldReader {
         return nil
     }
 
+    @inline(__always)
+    private mutating func whole<Field: ContractField>(
+        _ field: Field,
+        timesTenTo power: Int = 0,
+        nullable: Bool
+    ) throws(JSONFault) -> JSONNumber.Whole? {
+        if power == 0, let value = reader.plainInteger() { return .value(value, hasFraction: false) }
+        return try number(field, nullable: nullable)?.whole(timesTenTo: power)
+    }
+
     /// Reads a number. nil if it is null, or is refused.
     mutating func number<Field: ContractField>(
         _ field: Field,
         nullable: Bool
     ) throws(JSONFault) -> JSONNumber? {
-        // Nearly all are, and `next` tells more than is asked here.
+        // `next` tells more than is asked here.
         if reader.isAtDigit { return try reader.number() }
         let value = try reader.next()
         switch value {
@@ -195,6 +207,8 @@ extension FieldReader {
         _ field: Field,
         nullable: Bool
     ) throws(JSONFault) -> JSONString? {
+        // As of numbers, nearly all are.
+        if reader.byte == UInt8(ascii: "\"") { return try reader.string() }
         let value = try reader.next()
         switch value {
         case .string(let string): return string
@@ -231,7 +245,7 @@ extension FieldReader {
     ) throws(JSONFault) -> Word? {
         guard let string = try string(field, nullable: false) else { return nil }
         if let index = reader.index(of: string, in: words) { return words[index] }
-        refuse(field, "is \(quoted(string))")
+        refuse(field, "is \(Self.quoted(reader.text(string)))")
         return nil
     }
 
@@ -239,7 +253,7 @@ extension FieldReader {
     mutating func same<Field: ContractField>(_ field: Field, as text: String) throws(JSONFault) {
         guard let string = try string(field, nullable: false) else { return }
         guard reader.isEqual(string, to: text) else {
-            refuse(field, "is \(quoted(string))")
+            refuse(field, "is \(Self.quoted(reader.text(string)))")
             return
         }
     }
@@ -250,7 +264,7 @@ extension FieldReader {
     mutating func timestamp<Field: ContractField>(_ field: Field) throws(JSONFault) -> Int64? {
         guard let string = try string(field, nullable: true), !string.isEmpty else { return nil }
         if let milliseconds = reader.milliseconds(string) { return milliseconds }
-        refuse(field, "is \(quoted(string))")
+        refuse(field, "is \(Self.quoted(reader.text(string)))")
         return nil
     }
 

@@ -12,7 +12,12 @@ struct JSONNames<Name: RawRepresentable<String> & CaseIterable & Sendable & Equa
         let signature: Int
         /// Where the name itself lies in the texts.
         let start: Int
-        let end: Int
+        /// The bytes of the name with its quotes and colon.
+        let quotedCount: Int
+        /// The same as three words, and which bits of three words are the name's: names are compared more than anything
+        /// else. Longer ones are found by their bytes alone.
+        let words: [3 of UInt64]
+        let masks: [3 of UInt64]
     }
 
     /// Takes all cases of the type, of which an object has to have the required ones.
@@ -26,11 +31,23 @@ struct JSONNames<Name: RawRepresentable<String> & CaseIterable & Sendable & Equa
         precondition(names.count <= UInt64.bitWidth, "\(Name.self) has more than 64 names")
         for (place, name) in names.enumerated() {
             let bytes = Array(name.rawValue.utf8)
-            let start = texts.count + 1
+            let quoted = Array("\"\(name.rawValue)\":".utf8)
+            var words = [3 of UInt64](repeating: 0)
+            var masks = [3 of UInt64](repeating: 0)
+            for (place, byte) in quoted.enumerated().prefix(24) {
+                words[place / 8] |= UInt64(byte) << UInt64(8 * (place % 8))
+                masks[place / 8] |= 0xFF << UInt64(8 * (place % 8))
+            }
             entries.append(
-                Entry(signature: Self.signature(bytes.span), start: start, end: start + bytes.count)
+                Entry(
+                    signature: Self.signature(bytes.span),
+                    start: texts.count + 1,
+                    quotedCount: quoted.count,
+                    words: words,
+                    masks: masks
+                )
             )
-            texts += "\"\(name.rawValue)\":".utf8
+            texts += quoted
             if required.contains(name) { requiredBits |= 1 << UInt64(place) }
         }
         self.texts = texts
@@ -54,12 +71,27 @@ struct JSONNames<Name: RawRepresentable<String> & CaseIterable & Sendable & Equa
     /// anything else.
     @inline(__always)
     func end(ofGuess guess: Int, in bytes: Span<UInt8>, at offset: Int) -> Int? {
+        let entries = entries.span
         guard guess < entries.count else { return nil }
-        let entry = entries[guess]
-        let text = texts.span.extracting(entry.start - 1..<entry.end + 2)
-        let end = offset + text.count
-        guard end <= bytes.count, text.isEqual(to: bytes.extracting(offset..<end)) else { return nil }
-        return end
+        let count = entries[guess].quotedCount
+        guard count <= 24, offset &+ 24 <= bytes.count else {
+            return end(ofRareGuess: guess, in: bytes, at: offset)
+        }
+        // All at once, since a loop over the words of a name costs more than to compare too many.
+        let text = bytes.extracting(offset..<offset &+ 24)
+        let differences =
+            (text.word(at: 0) ^ entries[guess].words[0]) & entries[guess].masks[0]
+            | (text.word(at: 8) ^ entries[guess].words[1]) & entries[guess].masks[1]
+            | (text.word(at: 16) ^ entries[guess].words[2]) & entries[guess].masks[2]
+        return differences == 0 ? offset &+ count : nil
+    }
+
+    /// The same for a long name, or near the end of the bytes.
+    private func end(ofRareGuess guess: Int, in bytes: Span<UInt8>, at offset: Int) -> Int? {
+        let (start, end) = (entries[guess].start - 1, offset + entries[guess].quotedCount)
+        guard end <= bytes.count else { return nil }
+        let text = texts.span.extracting(start..<start + entries[guess].quotedCount)
+        return text.isEqual(to: bytes.extracting(offset..<end)) ? end : nil
     }
 
     /// The place of these bytes among the names, nil if they are none of them. The guess is tried first.

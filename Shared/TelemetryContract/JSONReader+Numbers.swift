@@ -82,9 +82,43 @@ extension JSONReader {
         )
     }
 
+    /// Passes the number that begins here, if it is a plain integer: nothing but digits, 15 at the most. nil: whatever
+    /// it is, it is still to be read.
+    @inline(__always)
+    mutating func plainInteger() -> Int64? {
+        let start = position
+        guard start + 16 <= bytes.count else { return nil }
+        var (value, count) = bytes.digits(at: start)
+        if count == 8 {
+            let (rest, restCount) = bytes.digits(at: start + 8)
+            value = value &* Self.power(restCount) &+ rest
+            count += restCount
+        }
+        guard (1..<16).contains(count), count == 1 || bytes[start] != UInt8(ascii: "0") else { return nil }
+        let next = bytes[start + count]
+        guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else { return nil }
+        position = start + count
+        return Int64(truncatingIfNeeded: value)
+    }
+
+    /// Ten to the power of 0...8.
+    private static func power(_ exponent: Int) -> UInt64 {
+        switch exponent {
+        case 0: 1
+        case 1: 10
+        case 2: 100
+        case 3: 1000
+        case 4: 10_000
+        case 5: 100_000
+        case 6: 1_000_000
+        case 7: 10_000_000
+        default: 100_000_000
+        }
+    }
+
     /// The number as it was written.
     func text(_ number: JSONNumber) -> String {
-        String(decoding: bytes[number.start..<number.end], as: UTF8.self)
+        text(number.start..<number.end)
     }
 
     private mutating func exponent() throws(JSONFault) -> Int {

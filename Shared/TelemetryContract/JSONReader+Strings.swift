@@ -21,14 +21,13 @@ extension JSONReader {
 
     /// The string whose opening quote is at the offset.
     private func string(at quote: Int) throws(JSONFault) -> JSONString {
-        let span = bytes.span
         let start = quote + 1
         var index = start
         var hasEscapes = false
         while true {
-            index = span.endOfPlainText(from: index)
-            guard index < span.count else { throw fault("a string is not closed", at: quote) }
-            let byte = span[index]
+            index = bytes.endOfPlainText(from: index)
+            guard index < bytes.count else { throw fault("a string is not closed", at: quote) }
+            let byte = bytes[index]
             if byte == UInt8(ascii: "\"") { break }
             if byte == UInt8(ascii: "\\") {
                 hasEscapes = true
@@ -47,7 +46,7 @@ extension JSONReader {
 
     /// The string's bytes, escapes resolved.
     func unescaped(_ string: JSONString) -> [UInt8] {
-        guard string.hasEscapes else { return Array(bytes[string.start..<string.end]) }
+        guard string.hasEscapes else { return copy(string.start..<string.end) }
         var result: [UInt8] = []
         result.reserveCapacity(string.end - string.start)
         var index = string.start
@@ -67,16 +66,24 @@ extension JSONReader {
 
     /// The string as text.
     func text(_ string: JSONString) -> String {
-        guard string.hasEscapes else {
-            return String(decoding: bytes[string.start..<string.end], as: UTF8.self)
-        }
+        guard string.hasEscapes else { return text(string.start..<string.end) }
         return String(decoding: unescaped(string), as: UTF8.self)
+    }
+
+    /// The bytes of a range that was read as a string or a number, as text.
+    func text(_ range: Range<Int>) -> String {
+        // Both are UTF-8, once they are read.
+        unsafe String(copying: UTF8Span(unchecked: bytes.extracting(range)))
+    }
+
+    private func copy(_ range: Range<Int>) -> [UInt8] {
+        [UInt8](capacity: range.count) { $0.append(copying: bytes.extracting(range)) }
     }
 
     /// The place of a member's name, or of a string that should be one of a few, among the known ones.
     func index<Name>(of string: JSONString, in names: JSONNames<Name>, guess: Int = 0) -> Int? {
         guard string.hasEscapes else {
-            return names.index(of: bytes.span.extracting(string.start..<string.end), guess: guess)
+            return names.index(of: bytes.extracting(string.start..<string.end), guess: guess)
         }
         return names.index(of: unescaped(string).span)
     }
@@ -84,7 +91,7 @@ extension JSONReader {
     /// Whether the string, its escapes resolved, is this text byte for byte.
     func isEqual(_ string: JSONString, to text: String) -> Bool {
         guard string.hasEscapes else {
-            return bytes.span.extracting(string.start..<string.end).isEqual(to: text.utf8.span)
+            return bytes.extracting(string.start..<string.end).isEqual(to: text.utf8.span)
         }
         return unescaped(string).span.isEqual(to: text.utf8.span)
     }
@@ -141,8 +148,9 @@ extension JSONReader {
             bytes[start + 1] == UInt8(ascii: "u")
         else { return nil }
         var unit: UInt16 = 0
-        for byte in bytes[start + 2..<start + 6] {
+        for place in start + 2..<start + 6 {
             let digit: UInt8
+            let byte = bytes[place]
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
             case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
@@ -173,7 +181,7 @@ extension JSONReader {
         default: throw fault("a string is not UTF-8", at: start)
         }
         guard start + length <= bytes.count, second.contains(bytes[start + 1]),
-            bytes[(start + 2)..<(start + length)].allSatisfy({ $0 & 0xC0 == 0x80 })
+            (start + 2..<start + length).allSatisfy({ bytes[$0] & 0xC0 == 0x80 })
         else { throw fault("a string is not UTF-8", at: start) }
         return length
     }
@@ -185,7 +193,7 @@ extension JSONReader {
     /// The milliseconds since 1970 UTC that the string stands for; nil unless it is an RFC 3339 time.
     func milliseconds(_ string: JSONString) -> Int64? {
         guard string.hasEscapes else {
-            return RFC3339.milliseconds(bytes.span.extracting(string.start..<string.end))
+            return RFC3339.milliseconds(bytes.extracting(string.start..<string.end))
         }
         return RFC3339.milliseconds(unescaped(string).span)
     }

@@ -42,8 +42,9 @@ struct JSONArray {
 ///
 /// Stricter than the RFC asks where two readers could otherwise understand two things: a member name occurs
 /// once in its object, a `\u` surrogate has its partner, and everything has a limit. What the caller skips is
-/// checked as thoroughly as what it reads.
-struct JSONReader: ~Copyable {
+/// checked as thoroughly as what it reads. Not copied, either; but Swift 6.3 cannot compile that unoptimized ("copy of
+/// noncopyable typed value").
+struct JSONReader: ~Escapable {
     /// The most arrays and objects that may be open at once.
     static let depthMax = 32
     /// The most members in one object. It bounds the search for a name that occurs twice.
@@ -53,13 +54,14 @@ struct JSONReader: ~Copyable {
     /// The longest string, in bytes as written.
     static let stringByteCountMax = 65_536
 
-    let bytes: [UInt8]
+    let bytes: Span<UInt8>
     var position = 0
     private var depth = 0
     private var unknownNames: [UnknownName] = []
 
     /// Reads the bytes from their beginning.
-    init(_ bytes: [UInt8]) {
+    @_lifetime(copy bytes)
+    init(_ bytes: Span<UInt8>) {
         self.bytes = bytes
     }
 
@@ -122,8 +124,7 @@ struct JSONReader: ~Copyable {
 
     /// The byte here, nil at the end.
     var byte: UInt8? {
-        let span = bytes.span
-        return position < span.count ? span[position] : nil
+        position < bytes.count ? bytes[position] : nil
     }
 
     /// Passes whitespace and tells the byte behind it, nil at the end.
@@ -185,16 +186,16 @@ extension JSONReader {
         of names: JSONNames<Field>
     ) -> Field? {
         let index = object.expectedField
-        let bit: UInt64 = 1 << UInt64(index)
+        let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: index)
         let isFirst = object.memberCount == 0
         guard object.seen & bit == 0, object.memberCount < Self.memberCountMax,
             isFirst || byte == UInt8(ascii: ","),
-            let end = names.end(ofGuess: index, in: bytes.span, at: isFirst ? position : position + 1)
+            let end = names.end(ofGuess: index, in: bytes, at: isFirst ? position : position &+ 1)
         else { return nil }
         position = end
-        object.memberCount += 1
+        object.memberCount &+= 1
         object.seen |= bit
-        object.expectedField = index + 1
+        object.expectedField = index &+ 1
         return names[index]
     }
 

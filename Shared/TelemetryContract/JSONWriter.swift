@@ -21,28 +21,44 @@ struct JSONWriter {
 
     /// Writes a member that is a string.
     mutating func member(_ name: StaticString, _ text: String) {
-        key(name)
-        string(text)
+        let plain = text.utf8.span
+        guard plain.endOfPlainText(from: 0) == plain.count else {
+            member(name, byteCountMax: 0) { _ in }
+            return string(text)
+        }
+        member(name, byteCountMax: plain.count + 2) { output in
+            output.append(UInt8(ascii: "\""))
+            output.append(copying: plain)
+            output.append(UInt8(ascii: "\""))
+        }
+    }
+
+    /// Writes a member that is a string of ours, which needs no escapes.
+    mutating func member(_ name: StaticString, plain text: StaticString) {
+        member(name, byteCountMax: text.utf8CodeUnitCount + 2) { output in
+            output.append(UInt8(ascii: "\""))
+            output.append(copying: text)
+            output.append(UInt8(ascii: "\""))
+        }
     }
 
     /// Writes a member that is an integer.
     mutating func member(_ name: StaticString, _ value: Int64) {
-        key(name)
-        bytes.append(decimal: value)
+        member(name, byteCountMax: 20) { $0.append(decimal: value) }
     }
 
     /// Writes a member that is a time, in UTC with whole seconds.
     mutating func member(_ name: StaticString, atMilliseconds milliseconds: Int64) {
-        key(name)
-        bytes.append(UInt8(ascii: "\""))
-        RFC3339.append(milliseconds: milliseconds, to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        member(name, byteCountMax: 22) { output in
+            output.append(UInt8(ascii: "\""))
+            RFC3339.append(milliseconds: milliseconds, to: &output)
+            output.append(UInt8(ascii: "\""))
+        }
     }
 
     /// Writes a member that is a list of problems.
     mutating func member(_ name: StaticString, _ problems: [Problem]) {
-        key(name)
-        bytes.append(UInt8(ascii: "["))
+        member(name, byteCountMax: 1) { $0.append(UInt8(ascii: "[")) }
         for (index, problem) in problems.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes.append(UInt8(ascii: "{"))
@@ -57,8 +73,7 @@ struct JSONWriter {
 
     /// Writes a member that is a list of strings.
     mutating func member(_ name: StaticString, _ texts: [String]) {
-        key(name)
-        bytes.append(UInt8(ascii: "["))
+        member(name, byteCountMax: 1) { $0.append(UInt8(ascii: "[")) }
         for (index, text) in texts.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             string(text)
@@ -66,28 +81,28 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "]"))
     }
 
-    /// Writes a name; ours need no escapes.
-    private mutating func key(_ name: StaticString) {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    /// Writes a name, which needs no escapes, and a value of so many bytes at the most: there is room for both at once,
+    /// since each append to an array asks whether it may.
+    @inline(__always)
+    private mutating func member(
+        _ name: StaticString,
+        byteCountMax: Int,
+        _ value: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        bytes.append(addingCapacity: name.utf8CodeUnitCount + 4 + byteCountMax) { output in
+            if needsComma { output.append(UInt8(ascii: ",")) }
+            output.append(UInt8(ascii: "\""))
+            output.append(copying: name)
+            output.append(UInt8(ascii: "\""))
+            output.append(UInt8(ascii: ":"))
+            value(&output)
+        }
         needsComma = true
-        bytes.append(UInt8(ascii: "\""))
-        // A static string's bytes live as long as the program.
-        unsafe bytes.append(
-            contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        )
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
     }
 
     private mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        let plain = text.utf8.span
-        if plain.endOfPlainText(from: 0) == plain.count {
-            unsafe plain.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-        } else {
-            // Longer characters end here, too: they seldom come, and are the same byte by byte.
-            escaped(text)
-        }
+        escaped(text)
         bytes.append(UInt8(ascii: "\""))
     }
 

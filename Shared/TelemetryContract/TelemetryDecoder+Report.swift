@@ -1,30 +1,36 @@
 internal import JobModel
 
 extension TelemetryDecoder {
-    private static let reportNames = JSONNames(required: ReportField.required)
-    private static let diskNames = JSONNames(required: DiskReportField.required)
-    private static let errorNames = JSONNames(required: ErrorField.required)
-    private static let statusWords = JSONNames<ReportedStatus>()
-    private static let diskStatusWords = JSONNames<ReportedDiskStatus>()
+    /// What telemetry messages may say: looked up once a message, since each look at a constant costs a call.
+    final class ReportVocabulary: Sendable {
+        fileprivate let fields = JSONNames(required: ReportField.required)
+        fileprivate let diskFields = JSONNames(required: DiskReportField.required)
+        fileprivate let errorFields = JSONNames(required: ErrorField.required)
+        fileprivate let statuses = JSONNames<ReportedStatus>()
+        fileprivate let diskStatuses = JSONNames<ReportedDiskStatus>()
+    }
+
+    static let reportVocabulary = ReportVocabulary()
     private static let percentHundredthsMax: Int64 = 10_000
 
     /// Reads a telemetry message. A refused member leaves its default behind: the problem that it noted keeps
     /// the message from being used.
     static func readReport(
         _ fields: inout FieldReader,
+        _ vocabulary: ReportVocabulary,
         jobType: String,
         jobID: JobID
     ) throws(JSONFault) -> Report? {
         guard var object = try fields.object() else { return nil }
         var report = Report(jobID: jobID, status: .pending, phase: "", bytes: 0, total: nil)
-        while let field = try fields.reader.nextField(&object, of: reportNames) {
+        while let field = try fields.reader.nextField(&object, of: vocabulary.fields) {
             switch field {
             case .jobID:
                 try fields.same(field, as: jobID.rawValue)
             case .jobType:
                 try fields.same(field, as: jobType)
             case .status:
-                report.status = try fields.word(field, of: statusWords) ?? .pending
+                report.status = try fields.word(field, of: vocabulary.statuses) ?? .pending
             case .phase:
                 let scalarCount = 0...Report.phaseScalarCountMax
                 report.phase = try fields.text(field, scalarCount: scalarCount, nullable: false) ?? ""
@@ -40,11 +46,11 @@ extension TelemetryDecoder {
                 let hundredths = try fields.roundedDown(field, timesTenTo: 2, cap: percentHundredthsMax)
                 report.percentHundredths = hundredths.map(Int32.init)
             case .disks:
-                report.disks = try disks(&fields, field)
+                report.disks = try disks(&fields, vocabulary, field)
             case .timestamp:
                 report.timestampMilliseconds = try fields.timestamp(field)
             case .error:
-                report.error = try errorText(&fields, field)
+                report.error = try errorText(&fields, vocabulary, field)
             case .attempt:
                 report.attempt = try fields.integer(field, in: attempts, nullable: true)
             case .seq:
@@ -53,7 +59,7 @@ extension TelemetryDecoder {
                 report.ageMilliseconds = try fields.roundedDown(field, cap: ageMaxMilliseconds) ?? 0
             }
         }
-        fields.refuseMissing(of: reportNames, in: object)
+        fields.refuseMissing(of: vocabulary.fields, in: object)
         return report
     }
 }
@@ -63,12 +69,13 @@ extension TelemetryDecoder {
 extension TelemetryDecoder {
     private static func disks(
         _ fields: inout FieldReader,
+        _ vocabulary: ReportVocabulary,
         _ field: ReportField
     ) throws(JSONFault) -> [DiskReport] {
         var disks: [DiskReport] = []
         _ = try fields.array(field, limit: Registration.diskCountMax, nullable: true) {
             fields throws(JSONFault) in
-            guard let disk = try disk(&fields) else { return }
+            guard let disk = try disk(&fields, vocabulary) else { return }
             if disks.contains(where: { $0.index == disk.index }) {
                 fields.refuse(DiskReportField.index, "is \(disk.index) as in an earlier entry")
             }
@@ -95,11 +102,14 @@ extension TelemetryDecoder {
     }
 
     /// Reads one entry. nil if its index is not known, whatever else is wrong with it.
-    private static func disk(_ fields: inout FieldReader) throws(JSONFault) -> DiskReport? {
+    private static func disk(
+        _ fields: inout FieldReader,
+        _ vocabulary: ReportVocabulary
+    ) throws(JSONFault) -> DiskReport? {
         guard var object = try fields.object() else { return nil }
         var index: Int64?
         var disk = DiskReport(index: 0, bytes: 0, total: nil, status: .pending)
-        while let field = try fields.reader.nextField(&object, of: diskNames) {
+        while let field = try fields.reader.nextField(&object, of: vocabulary.diskFields) {
             switch field {
             case .index:
                 index = try fields.integer(field, in: diskIndexes, nullable: false)
@@ -108,12 +118,12 @@ extension TelemetryDecoder {
             case .total:
                 disk.total = try fields.integer(field, nullable: true)
             case .status:
-                disk.status = try fields.word(field, of: diskStatusWords)?.status ?? .pending
+                disk.status = try fields.word(field, of: vocabulary.diskStatuses)?.status ?? .pending
             case .percent:
                 _ = try fields.number(field, nullable: true)
             }
         }
-        fields.refuseMissing(of: diskNames, in: object)
+        fields.refuseMissing(of: vocabulary.diskFields, in: object)
         guard let index else { return nil }
         disk.index = Int32(index)
         return disk
@@ -128,6 +138,7 @@ extension TelemetryDecoder {
 
     private static func errorText(
         _ fields: inout FieldReader,
+        _ vocabulary: ReportVocabulary,
         _ field: ReportField
     ) throws(JSONFault) -> String? {
         let value = try fields.reader.next()
@@ -137,7 +148,7 @@ extension TelemetryDecoder {
         case .string(let string):
             return string.isEmpty ? nil : cut(fields.reader.text(string))
         case .object:
-            return try errorObject(&fields, field)
+            return try errorObject(&fields, vocabulary, field)
         case .bool, .number, .array:
             try fields.refuse(field, kindOf: value)
             return nil
@@ -146,13 +157,14 @@ extension TelemetryDecoder {
 
     private static func errorObject(
         _ fields: inout FieldReader,
+        _ vocabulary: ReportVocabulary,
         _ field: ReportField
     ) throws(JSONFault) -> String? {
         var object = try fields.reader.openObject()
-        fields.parent = "/\(field.rawValue)"
+        fields.parent = field.rawValue
         var message = ""
         var code = ""
-        while let field = try fields.reader.nextField(&object, of: errorNames) {
+        while let field = try fields.reader.nextField(&object, of: vocabulary.errorFields) {
             switch field {
             case .message:
                 message = try fields.string(field, nullable: false).map { fields.reader.text($0) } ?? ""
@@ -160,7 +172,7 @@ extension TelemetryDecoder {
                 code = try errorCode(&fields, field)
             }
         }
-        fields.refuseMissing(of: errorNames, in: object)
+        fields.refuseMissing(of: vocabulary.errorFields, in: object)
         fields.parent = ""
         let text = message.isEmpty ? unspecifiedError : message
         return cut(code.isEmpty ? text : "\(text) (code \(code))")

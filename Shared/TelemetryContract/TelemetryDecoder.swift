@@ -21,12 +21,12 @@ public enum TelemetryDecoder {
     /// - Returns: the message, valid in itself.
     /// - Throws: `ContractError` with every problem that was found.
     public static func report(
-        body: [UInt8],
+        body: Span<UInt8>,
         jobType: String,
         jobID: JobID
     ) throws(ContractError) -> Report {
         try decode(body) { fields throws(JSONFault) in
-            try readReport(&fields, jobType: jobType, jobID: jobID)
+            try readReport(&fields, reportVocabulary, jobType: jobType, jobID: jobID)
         }
     }
 
@@ -37,7 +37,7 @@ public enum TelemetryDecoder {
     ///   - jobID: the path's job id.
     /// - Returns: the completion, valid in itself.
     /// - Throws: `ContractError` with every problem that was found.
-    public static func completion(body: [UInt8], jobID: JobID) throws(ContractError) -> DiskCompletion {
+    public static func completion(body: Span<UInt8>, jobID: JobID) throws(ContractError) -> DiskCompletion {
         try decode(body) { fields throws(JSONFault) in try readCompletion(&fields, jobID: jobID) }
     }
 
@@ -46,7 +46,7 @@ public enum TelemetryDecoder {
     /// - Parameter body: the request's body, whole.
     /// - Returns: the registration, valid in itself.
     /// - Throws: `ContractError` with every problem that was found.
-    public static func registration(body: [UInt8]) throws(ContractError) -> Registration {
+    public static func registration(body: Span<UInt8>) throws(ContractError) -> Registration {
         try decode(body) { fields throws(JSONFault) in try readRegistration(&fields) }
     }
 
@@ -57,14 +57,14 @@ public enum TelemetryDecoder {
     ///   - jobID: the path's job id.
     /// - Returns: the request, valid in itself.
     /// - Throws: `ContractError` with every problem that was found.
-    public static func cancelRequest(body: [UInt8], jobID: JobID) throws(ContractError) -> CancelRequest {
+    public static func cancelRequest(body: Span<UInt8>, jobID: JobID) throws(ContractError) -> CancelRequest {
         guard !body.isEmpty else { return CancelRequest(jobID: jobID) }
         return try decode(body) { fields throws(JSONFault) in try readCancelRequest(&fields, jobID: jobID) }
     }
 
     /// Runs a reader over a whole body. It returns nil only after it has noted a problem.
     private static func decode<Message>(
-        _ body: [UInt8],
+        _ body: Span<UInt8>,
         _ read: (inout FieldReader) throws(JSONFault) -> Message?
     ) throws(ContractError) -> Message {
         var fields = FieldReader(body)

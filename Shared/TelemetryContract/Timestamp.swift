@@ -6,32 +6,29 @@ public enum RFC3339 {
     ///   inside, since RFC 3339 has four digits for the year.
     /// - Returns: 20 characters.
     public static func text(milliseconds: Int64) -> String {
-        var bytes: [UInt8] = []
-        append(milliseconds: milliseconds, to: &bytes)
+        let bytes = [UInt8](capacity: 20) { append(milliseconds: milliseconds, to: &$0) }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Writes the text of `text(milliseconds:)` as ASCII.
-    static func append(milliseconds: Int64, to text: inout [UInt8]) {
+    static func append(milliseconds: Int64, to text: inout OutputSpan<UInt8>) {
         let seconds = min(max(Calendar.floorDivide(milliseconds, by: 1000), secondsMin), secondsMax)
         let day = Calendar.floorDivide(seconds, by: Calendar.secondsPerDay)
         let second = seconds - day * Calendar.secondsPerDay
         let date = Calendar.date(ofDay: day)
-        text.append(addingCapacity: 20) { room in
-            pair(date.year / 100, &room)
-            pair(date.year % 100, &room)
-            room.append(UInt8(ascii: "-"))
-            pair(date.month, &room)
-            room.append(UInt8(ascii: "-"))
-            pair(date.day, &room)
-            room.append(UInt8(ascii: "T"))
-            pair(second / 3600, &room)
-            room.append(UInt8(ascii: ":"))
-            pair(second / 60 % 60, &room)
-            room.append(UInt8(ascii: ":"))
-            pair(second % 60, &room)
-            room.append(UInt8(ascii: "Z"))
-        }
+        pair(date.year / 100, &text)
+        pair(date.year % 100, &text)
+        text.append(UInt8(ascii: "-"))
+        pair(date.month, &text)
+        text.append(UInt8(ascii: "-"))
+        pair(date.day, &text)
+        text.append(UInt8(ascii: "T"))
+        pair(second / 3600, &text)
+        text.append(UInt8(ascii: ":"))
+        pair(second / 60 % 60, &text)
+        text.append(UInt8(ascii: ":"))
+        pair(second % 60, &text)
+        text.append(UInt8(ascii: "Z"))
     }
 
     /// The milliseconds since 1970 UTC that a text stands for, digits beyond them cut off; nil unless it is
@@ -60,10 +57,12 @@ public enum RFC3339 {
     private static let secondsMin = Calendar.day(year: 0, month: 1, day: 1) * Calendar.secondsPerDay
     private static let secondsMax = Calendar.day(year: 10_000, month: 1, day: 1) * Calendar.secondsPerDay - 1
 
-    /// Writes two digits.
+    /// Writes two digits of a number below 100.
     private static func pair(_ value: Int64, _ room: inout OutputSpan<UInt8>) {
-        room.append(UInt8(ascii: "0") + UInt8(value / 10))
-        room.append(UInt8(ascii: "0") + UInt8(value % 10))
+        // As a small number: divided without its sign and checks.
+        let value = UInt8(truncatingIfNeeded: value)
+        room.append(UInt8(ascii: "0") &+ value / 10)
+        room.append(UInt8(ascii: "0") &+ value % 10)
     }
 }
 

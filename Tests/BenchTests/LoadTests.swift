@@ -16,7 +16,7 @@ import Testing
         let target = try #require(parts[0].split(separator: " ").dropFirst().first)
         let job = try #require(target.split(separator: "/").last.flatMap { JobID(String($0)) })
         #expect(parts[0].contains("Content-Length: \(parts[1].utf8.count)"))
-        return try TelemetryDecoder.report(body: Array(parts[1].utf8), jobType: "backup", jobID: job)
+        return try TelemetryDecoder.report(body: Array(parts[1].utf8).span, jobType: "backup", jobID: job)
     }
 
     @Test(arguments: [0, 1, 999, 1000, 12_345_678], [1, 1000])

@@ -20,9 +20,8 @@ import Testing
             published.withLock { $0 = message }
             reply(.answered(answer))
         }
-        routes.serve(DoorRequest(method: method, path: path, body: Array(body.utf8))) { reply in
-            response.withLock { $0 = reply() }
-        }
+        let request = DoorRequest(method: method, path: path, body: Array(body.utf8))
+        routes.serve(request, reply: DoorReply { made in response.withLock { $0 = made() } })
         return (try #require(response.withLock { $0 }), published.withLock { $0 })
     }
 

@@ -32,9 +32,10 @@ import Testing
             var bytes = bodies[Int.random(in: 0..<bodies.count, using: &random)]
             mutate(&bytes, using: &random)
             _ = try report(bytes)
-            _ = outcome { () throws(ContractError) in try TelemetryDecoder.completion(body: bytes, jobID: id)
+            _ = outcome { () throws(ContractError) in
+                try TelemetryDecoder.completion(body: bytes.span, jobID: id)
             }
-            _ = outcome { () throws(ContractError) in try TelemetryDecoder.registration(body: bytes) }
+            _ = outcome { () throws(ContractError) in try TelemetryDecoder.registration(body: bytes.span) }
         }
     }
 
@@ -145,7 +146,7 @@ import Testing
     @Test func `are told where they go wrong`() throws {
         let id = try testJob()
         let error = #expect(throws: ContractError.self) {
-            try TelemetryDecoder.report(body: Array(#"{"a":01}"#.utf8), jobType: "backup", jobID: id)
+            try TelemetryDecoder.report(body: Array(#"{"a":01}"#.utf8).span, jobType: "backup", jobID: id)
         }
         let detail = "the body is not valid JSON: a number has a zero in front, at byte 5"
         #expect(error?.problems.map(\.detail) == [detail])

@@ -6,12 +6,12 @@ import Testing
 private func completion(_ text: String) throws -> Outcome<DiskCompletion> {
     let id = try testJob()
     return outcome { () throws(ContractError) in
-        try TelemetryDecoder.completion(body: Array(text.utf8), jobID: id)
+        try TelemetryDecoder.completion(body: Array(text.utf8).span, jobID: id)
     }
 }
 
 private func registration(_ text: String) -> Outcome<Registration> {
-    outcome { () throws(ContractError) in try TelemetryDecoder.registration(body: Array(text.utf8)) }
+    outcome { () throws(ContractError) in try TelemetryDecoder.registration(body: Array(text.utf8).span) }
 }
 
 @Suite struct `A completion` {
@@ -125,7 +125,7 @@ private func registration(_ text: String) -> Outcome<Registration> {
         }
         let member = value.map { #", "age_ms": \#($0)"# } ?? ""
         let completion = try TelemetryDecoder.completion(
-            body: Array(#"{"change_id": "c"\#(member)}"#.utf8),
+            body: Array(#"{"change_id": "c"\#(member)}"#.utf8).span,
             jobID: id
         )
         let report = try TelemetryDecoder.report(
@@ -134,7 +134,7 @@ private func registration(_ text: String) -> Outcome<Registration> {
                 {"job_id": "backup-a", "job_type": "backup", "status": "completed", "current_phase": "",
                 "bytes_transferred": 0, "total_bytes": 0\#(member)}
                 """#.utf8
-            ),
+            ).span,
             jobType: "backup",
             jobID: id
         )
@@ -176,7 +176,7 @@ private func registration(_ text: String) -> Outcome<Registration> {
 
 @Suite struct `A request to cancel` {
     private func request(_ body: String) throws -> CancelRequest {
-        try TelemetryDecoder.cancelRequest(body: Array(body.utf8), jobID: testJob())
+        try TelemetryDecoder.cancelRequest(body: Array(body.utf8).span, jobID: testJob())
     }
 
     @Test(arguments: ["", "{}", #"{"reason":null,"by":"anna"}"#])

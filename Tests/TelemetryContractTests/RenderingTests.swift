@@ -120,7 +120,7 @@ private let nasty =
         let id = try testJob()
         let error = try #require(
             #expect(throws: ContractError.self) {
-                try TelemetryDecoder.completion(body: Array("{}".utf8), jobID: id)
+                try TelemetryDecoder.completion(body: Array("{}".utf8).span, jobID: id)
             }
         )
         let detail = "is missing; must be a string of 1 to 255 characters"
@@ -145,7 +145,7 @@ private let nasty =
             let text = String(String.UnicodeScalarView(scalars))
             let bytes = ProblemDocument(status: 400, title: "t", detail: text).json()
             #expect(try parsed(bytes)["detail"] as? String == text, "TEST_SEED=\(seed): \(scalars)")
-            var reader = JSONReader(bytes)
+            var reader = JSONReader(bytes.span)
             guard case .object = try reader.next() else {
                 Issue.record("our own reader refuses it")
                 return

@@ -94,6 +94,25 @@ import Testing
         }
     }
 
+    @Test(arguments: 1...18, ["", " ", ".0", "e0", "00e-2"])
+    func `keeps an integer of any length, written in any way, wherever it stands`(
+        digitCount: Int,
+        end: String
+    ) throws {
+        let digits = String("987654321012345678".prefix(digitCount))
+        let rest = Body.text(Body.report, "bytes_transferred").dropFirst()
+        for body in [
+            #"{"bytes_transferred":\#(digits)\#(end),\#(rest)"#,
+            Body.text(Body.report, "bytes_transferred", digits + end),
+        ] {
+            guard case .message(let report) = try report(body) else {
+                Issue.record("\(body) was refused")
+                continue
+            }
+            #expect(report.bytes == Int64(digits), "\(body)")
+        }
+    }
+
     @Test(
         arguments: [
             ("job_id", #""backup-other""#), ("job_id", "1"), ("job_id", "null"), ("job_type", #""restore""#),
@@ -153,7 +172,7 @@ import Testing
         let id = try testJob()
         let body = Array(Body.text(Body.report, "status", #""stalled""#).utf8)
         let error = #expect(throws: ContractError.self) {
-            try TelemetryDecoder.report(body: body, jobType: "backup", jobID: id)
+            try TelemetryDecoder.report(body: body.span, jobType: "backup", jobID: id)
         }
         let detail = #"is "stalled"; must be one of pending, running, completed, failed, cancelled"#
         #expect(error?.problems == [Problem(pointer: "/status", detail: detail)])

@@ -29,11 +29,11 @@ import Testing
             """
         let expected = second == Self.half ? ["/disks"] : []
         let refusedRegistration = problems {
-            _ = try TelemetryDecoder.registration(body: Array(registration.utf8))
+            _ = try TelemetryDecoder.registration(body: Array(registration.utf8).span)
         }
         #expect(refusedRegistration.map(\.pointer) == expected)
         let refusedReport = problems {
-            _ = try TelemetryDecoder.report(body: Array(report.utf8), jobType: "backup", jobID: jobID)
+            _ = try TelemetryDecoder.report(body: Array(report.utf8).span, jobType: "backup", jobID: jobID)
         }
         #expect(refusedReport.map(\.pointer) == expected)
     }

@@ -58,7 +58,7 @@ func testJob() throws -> JobID {
 func report(_ bytes: [UInt8]) throws -> Outcome<Report> {
     let id = try testJob()
     return outcome { () throws(ContractError) in
-        try TelemetryDecoder.report(body: bytes, jobType: "backup", jobID: id)
+        try TelemetryDecoder.report(body: bytes.span, jobType: "backup", jobID: id)
     }
 }
 

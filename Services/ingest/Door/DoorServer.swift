@@ -9,7 +9,7 @@ import Threading
 ///
 /// One thread serves the connections whose requests are plain (`DoorLoop`), NIO the others (`SlowDoor`).
 struct DoorServer: Service {
-    typealias Serve = @Sendable (DoorRequest, @escaping DoorReply) -> Void
+    typealias Serve = @Sendable (DoorRequest, DoorReply) -> Void
 
     /// Milliseconds that connections have for their last answers: a verdict takes 2,000 at the most.
     static let quiesceMilliseconds: Int64 = 5000
@@ -69,7 +69,8 @@ struct DoorServer: Service {
                 turnEnds: turnEnds,
                 pass: { slow.take($0) }
             )
-            DoorLoop(listener: listener, box: box, limits: limits, ways: ways).run()
+            var loop = DoorLoop(listener: listener, box: box, limits: limits, ways: ways)
+            loop.run()
         }
         announce(port: listener.port)
         health.ready("door")

@@ -54,8 +54,9 @@ struct LinkLedger {
     var count: Int { window.count }
 
     /// Takes something in.
-    mutating func enqueue(_ ticket: Ticket) {
-        window.enqueue(ticket, receivedMilliseconds: ticket.sinceMilliseconds)
+    mutating func enqueue(_ ticket: consuming Ticket) {
+        let since = ticket.sinceMilliseconds
+        window.enqueue(ticket, receivedMilliseconds: since)
     }
 
     /// What goes out next as one message; it stays here until `sent` says that it went out. nil: nothing waits.

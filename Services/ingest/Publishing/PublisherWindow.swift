@@ -33,7 +33,7 @@ struct PublisherWindow<Ticket> {
     var count: Int { inFlightCount + entries.count - sentEnd }
 
     /// Takes a message in.
-    mutating func enqueue(_ ticket: Ticket, receivedMilliseconds: Int64) {
+    mutating func enqueue(_ ticket: consuming Ticket, receivedMilliseconds: Int64) {
         entries.append(Entry(receivedMilliseconds: receivedMilliseconds, ticket: ticket))
     }
 

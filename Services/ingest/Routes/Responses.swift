@@ -8,7 +8,7 @@ extension Routes {
     func response(
         to outcome: Outcome,
         _ jobID: JobID,
-        _ path: String,
+        _ path: @autoclosure () -> String,
         legacy: Bool,
         success: (_ answer: Answer, _ nowMilliseconds: Int64) -> [UInt8]
     ) -> DoorResponse {
@@ -24,43 +24,47 @@ extension Routes {
         case .created:
             return DoorResponse(status: 201, body: success(answer, now))
         case .unknownJob, .unknownDisk:
-            return document(404, "Not Found", answer, path, legacy, now)
+            return document(404, "Not Found", answer, path(), legacy, now)
         case .terminal, .conflict:
-            return document(409, "Conflict", answer, path, legacy, now)
+            return document(409, "Conflict", answer, path(), legacy, now)
         case .rejected:
-            return document(422, "Unprocessable Content", answer, path, legacy, now)
+            return document(422, "Unprocessable Content", answer, path(), legacy, now)
         case .unavailable, .held:
-            var response = document(503, "Service Unavailable", answer, path, legacy, now)
-            response.headers.append(("retry-after", "1"))
+            var response = document(503, "Service Unavailable", answer, path(), legacy, now)
+            response.headers.append(DoorResponse.Header(name: "retry-after", value: "1"))
             return response
         }
     }
 
-    /// The response to a body that the contract refuses.
-    func refusal(_ error: ContractError, _ request: DoorRequest, legacy: Bool) -> DoorResponse {
-        counters.refused.increment()
-        let document = ProblemDocument(error, instance: request.path)
-        return DoorResponse(
-            status: document.status,
-            contentType: ProblemDocument.mediaType,
-            body: document.json(legacyMilliseconds: legacy ? WallClock.nowMilliseconds : nil)
-        )
+    /// Refuses a body as the contract does.
+    func refuse(_ reply: DoorReply, _ error: ContractError, _ request: DoorRequest, legacy: Bool) {
+        // Not the request itself, here and below: its bytes are lent.
+        let path = request.path
+        reply {
+            self.counters.refused.increment()
+            let now = legacy ? WallClock.nowMilliseconds : nil
+            return DoorResponse(ProblemDocument(error, instance: path), legacyMilliseconds: now)
+        }
     }
 
-    /// A response that says what is wrong with the request itself.
-    func problem(
+    /// Says what is wrong with the request itself.
+    func refuse(
+        _ reply: DoorReply,
         _ status: Int,
         _ title: String,
         _ detail: String,
         _ request: DoorRequest,
-        legacy: Bool = false
-    ) -> DoorResponse {
-        let document = ProblemDocument(status: status, title: title, detail: detail, instance: request.path)
-        return DoorResponse(
-            status: status,
-            contentType: ProblemDocument.mediaType,
-            body: document.json(legacyMilliseconds: legacy ? WallClock.nowMilliseconds : nil)
-        )
+        legacy: Bool = false,
+        headers: [DoorResponse.Header] = []
+    ) {
+        let path = request.path
+        reply {
+            let document = ProblemDocument(status: status, title: title, detail: detail, instance: path)
+            let now = legacy ? WallClock.nowMilliseconds : nil
+            var response = DoorResponse(document, legacyMilliseconds: now)
+            response.headers = headers
+            return response
+        }
     }
 
     private func document(
@@ -72,10 +76,16 @@ extension Routes {
         _ now: Int64
     ) -> DoorResponse {
         let document = ProblemDocument(status: status, title: title, answer: answer, instance: path)
-        return DoorResponse(
-            status: status,
+        return DoorResponse(document, legacyMilliseconds: legacy ? now : nil)
+    }
+}
+
+extension DoorResponse {
+    fileprivate init(_ document: ProblemDocument, legacyMilliseconds: Int64?) {
+        self.init(
+            status: document.status,
             contentType: ProblemDocument.mediaType,
-            body: document.json(legacyMilliseconds: legacy ? now : nil)
+            body: document.json(legacyMilliseconds: legacyMilliseconds)
         )
     }
 }

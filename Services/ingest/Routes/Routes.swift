@@ -30,13 +30,14 @@ final class Routes: Sendable {
     }
 
     /// Serves one request; the reply comes once, now or when a writer has answered.
-    func serve(_ request: DoorRequest, reply: @escaping DoorReply) {
+    func serve(_ request: DoorRequest, reply: DoorReply) {
         // Nearly all requests are these, and taking a path apart costs more than to know it.
-        if let id = Self.plainBackupID(request.path) {
-            return method("POST", request, reply) { telemetry(request, type: "backup", id: id, reply) }
+        if let id = Self.plainBackupID(request.pathBytes.span) {
+            return method("POST", request, reply) { telemetry(request, id, path: nil, reply) }
         }
+        let path = request.path
         // Bytes, since looking for the borders of characters takes longer than all else here.
-        let parts = request.path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .dropFirst().map { String(Substring($0)) }
         let isOurs = parts.count > 2 && parts[0] == "api" && parts[1] == "v1"
         switch (parts.count, isOurs ? parts[2] : parts.first) {
@@ -50,57 +51,56 @@ final class Routes: Sendable {
             method("POST", request, reply) { register(request, reply) }
         case (3, "health") where isOurs, (1, "health"):
             method("GET", request, reply) { reply { self.healthReport() } }
-        case (2, "beat") where request.path == beatPath:
+        case (2, "beat") where path == beatPath:
             beat()
             reply { DoorResponse(status: 200, contentType: "text/plain", body: []) }
         default:
-            reply { self.problem(404, "Not Found", "there is no \(request.path) here", request) }
+            refuse(reply, 404, "Not Found", "there is no \(path) here", request)
         }
     }
 
     private func method(_ name: String, _ request: DoorRequest, _ reply: DoorReply, _ body: () -> Void) {
         guard request.method != name else { return body() }
-        var response = problem(405, "Method Not Allowed", "\(request.path) takes \(name) only", request)
-        response.headers.append(("allow", name))
-        reply { [response] in response }
+        let detail = "\(request.path) takes \(name) only"
+        let allowed = DoorResponse.Header(name: "allow", value: name)
+        refuse(reply, 405, "Method Not Allowed", detail, request, headers: [allowed])
     }
 
     /// The job id of a backup's telemetry path, if it stands there as it is. nil: the path is another one, or has escapes.
-    private static func plainBackupID(_ path: String) -> JobID? {
-        let bytes = path.utf8.span
+    private static func plainBackupID(_ path: Span<UInt8>) -> JobID? {
         let start = backupTelemetry.utf8CodeUnitCount
-        guard bytes.count > start else { return nil }
-        for place in 0..<start where unsafe bytes[place] != backupTelemetry.utf8Start[place] { return nil }
-        for place in start..<bytes.count
-        where bytes[place] == UInt8(ascii: "/") || bytes[place] == UInt8(ascii: "%") { return nil }
-        return JobID(String(decoding: path.utf8.dropFirst(start), as: UTF8.self))
+        guard path.has(backupTelemetry, at: 0) else { return nil }
+        for place in start..<path.count
+        where path[place] == UInt8(ascii: "/") || path[place] == UInt8(ascii: "%") { return nil }
+        // By its span: that spares generic code.
+        guard let id = try? UTF8Span(validating: path.extracting(start...)) else { return nil }
+        return JobID(String(copying: id))
     }
 
-    private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: @escaping DoorReply) {
+    private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: DoorReply) {
         guard let type = percentDecoded(type), let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request) }
+            return refuse(reply, 400, "Bad Request", Self.jobIDHelp, request)
         }
-        telemetry(request, type: type, id: jobID, reply)
-    }
-
-    private func telemetry(
-        _ request: DoorRequest,
-        type: String,
-        id jobID: JobID,
-        _ reply: @escaping DoorReply
-    ) {
         guard type == "backup" else {
             let detail = "job type \"\(type)\" is not known; there is backup"
-            return reply { self.problem(422, "Unprocessable Content", detail, request) }
+            return refuse(reply, 422, "Unprocessable Content", detail, request)
         }
+        telemetry(request, jobID, path: request.path, reply)
+    }
+
+    /// The path is nil where it is the usual one of the job, which is made only for whoever asks.
+    private func telemetry(_ request: DoorRequest, _ jobID: JobID, path: String?, _ reply: DoorReply) {
         do {
-            let report = try TelemetryDecoder.report(body: request.body, jobType: type, jobID: jobID)
+            let report = try TelemetryDecoder.report(body: request.body.span, jobType: "backup", jobID: jobID)
             let hasSeq = report.seq != nil
-            // Not the whole request: its body is not kept for as long as a writer takes.
-            let path = request.path
             publish(.report(report)) { outcome in
                 reply {
-                    self.response(to: outcome, jobID, path, legacy: false) { answer, now in
+                    self.response(
+                        to: outcome,
+                        jobID,
+                        path ?? "\(Self.backupTelemetry)\(jobID)",
+                        legacy: false
+                    ) { answer, now in
                         ContractJSON.telemetry(
                             answer,
                             message: Self.message(answer, hasSeq: hasSeq),
@@ -110,16 +110,16 @@ final class Routes: Sendable {
                 }
             }
         } catch {
-            reply { self.refusal(error, request, legacy: false) }
+            refuse(reply, error, request, legacy: false)
         }
     }
 
-    private func complete(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
+    private func complete(_ request: DoorRequest, id: String, _ reply: DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request, legacy: true) }
+            return refuse(reply, 400, "Bad Request", Self.jobIDHelp, request, legacy: true)
         }
         do {
-            let completion = try TelemetryDecoder.completion(body: request.body, jobID: jobID)
+            let completion = try TelemetryDecoder.completion(body: request.body.span, jobID: jobID)
             let (path, changeID) = (request.path, completion.changeID)
             publish(.completion(completion)) { outcome in
                 reply {
@@ -134,16 +134,16 @@ final class Routes: Sendable {
                 }
             }
         } catch {
-            reply { self.refusal(error, request, legacy: true) }
+            refuse(reply, error, request, legacy: true)
         }
     }
 
-    private func cancel(_ request: DoorRequest, id: String, _ reply: @escaping DoorReply) {
+    private func cancel(_ request: DoorRequest, id: String, _ reply: DoorReply) {
         guard let jobID = percentDecoded(id).flatMap({ JobID($0) }) else {
-            return reply { self.problem(400, "Bad Request", Self.jobIDHelp, request) }
+            return refuse(reply, 400, "Bad Request", Self.jobIDHelp, request)
         }
         do {
-            let cancel = try TelemetryDecoder.cancelRequest(body: request.body, jobID: jobID)
+            let cancel = try TelemetryDecoder.cancelRequest(body: request.body.span, jobID: jobID)
             let path = request.path
             publish(.cancel(cancel)) { outcome in
                 reply {
@@ -153,13 +153,13 @@ final class Routes: Sendable {
                 }
             }
         } catch {
-            reply { self.refusal(error, request, legacy: false) }
+            refuse(reply, error, request, legacy: false)
         }
     }
 
-    private func register(_ request: DoorRequest, _ reply: @escaping DoorReply) {
+    private func register(_ request: DoorRequest, _ reply: DoorReply) {
         do {
-            let registration = try TelemetryDecoder.registration(body: request.body)
+            let registration = try TelemetryDecoder.registration(body: request.body.span)
             let (path, jobID) = (request.path, registration.jobID)
             publish(.registration(registration)) { outcome in
                 reply {
@@ -169,7 +169,7 @@ final class Routes: Sendable {
                 }
             }
         } catch {
-            reply { self.refusal(error, request, legacy: false) }
+            refuse(reply, error, request, legacy: false)
         }
     }
 

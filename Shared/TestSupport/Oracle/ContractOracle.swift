@@ -32,7 +32,7 @@ public struct ContractOracle {
     /// Judges the decoding of a telemetry message.
     public func report(jobType: String, jobID: JobID) -> Finding {
         compare { () throws(ContractError) in
-            try TelemetryDecoder.report(body: bytes, jobType: jobType, jobID: jobID)
+            try TelemetryDecoder.report(body: bytes.span, jobType: jobType, jobID: jobID)
         } agrees: { report, members in
             agrees(report, members)
         } mayRefuse: { place, name -> Bool in
@@ -47,7 +47,7 @@ public struct ContractOracle {
     /// Judges the decoding of a disk's completion.
     public func completion(jobID: JobID) -> Finding {
         compare { () throws(ContractError) in
-            try TelemetryDecoder.completion(body: bytes, jobID: jobID)
+            try TelemetryDecoder.completion(body: bytes.span, jobID: jobID)
         } agrees: { completion, members in
             sameText(completion.changeID, members["change_id"])
                 && same(Int64(completion.diskIndex), members["disk_id"], or: 0)
@@ -65,11 +65,11 @@ public struct ContractOracle {
     /// Judges the decoding of a request to cancel.
     public func cancelRequest(jobID: JobID) -> Finding {
         if bytes.isEmpty {
-            let request = try? TelemetryDecoder.cancelRequest(body: bytes, jobID: jobID)
+            let request = try? TelemetryDecoder.cancelRequest(body: bytes.span, jobID: jobID)
             return request == CancelRequest(jobID: jobID) ? .agreed : .disagreed("an empty body is refused")
         }
         return compare { () throws(ContractError) in
-            try TelemetryDecoder.cancelRequest(body: bytes, jobID: jobID)
+            try TelemetryDecoder.cancelRequest(body: bytes.span, jobID: jobID)
         } agrees: { request, members in
             sameText(request.reason, members["reason"])
         } mayRefuse: { place, name in
@@ -80,7 +80,7 @@ public struct ContractOracle {
     /// Judges the decoding of a registration.
     public func registration() -> Finding {
         compare { () throws(ContractError) in
-            try TelemetryDecoder.registration(body: bytes)
+            try TelemetryDecoder.registration(body: bytes.span)
         } agrees: { registration, members in
             agrees(registration, members)
         } mayRefuse: { place, name -> Bool in

@@ -125,14 +125,14 @@ struct Expectation {
     /// What a request says, as ingest reads it.
     static func message(_ request: ClientRequest) throws -> JobMessage {
         let body = Array(request.body.utf8)
-        if request.isRegistration { return .registration(try TelemetryDecoder.registration(body: body)) }
+        if request.isRegistration { return .registration(try TelemetryDecoder.registration(body: body.span)) }
         let parts = request.path.split(separator: "/").map(String.init)
         let isReport = parts[2] == "telemetry"
         guard let job = JobID(isReport ? parts[4] : parts[3]) else {
             throw EndToEndError("no job id in \(request.path)")
         }
         return isReport
-            ? .report(try TelemetryDecoder.report(body: body, jobType: "backup", jobID: job))
-            : .completion(try TelemetryDecoder.completion(body: body, jobID: job))
+            ? .report(try TelemetryDecoder.report(body: body.span, jobType: "backup", jobID: job))
+            : .completion(try TelemetryDecoder.completion(body: body.span, jobID: job))
     }
 }

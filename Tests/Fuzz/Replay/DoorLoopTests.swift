@@ -88,7 +88,7 @@ import Threading
     @Test func `an answer does not go to a connection that came to the place of its own`() throws {
         let box = DoorBox()
         let ways = DoorLoop.Ways(enter: { true }, leave: {}, serve: { _, _ in }, turnEnds: {}, pass: { _ in })
-        let loop = DoorLoop(listener: nil, box: box, limits: DoorLimits(), ways: ways)
+        var loop = DoorLoop(listener: nil, box: box, limits: DoorLimits(), ways: ways)
         let clients = [try ClientSocket(), try ClientSocket()]
         for client in clients {
             loop.adopt(DoorSocket(descriptor: client.doorEnd))
@@ -125,7 +125,8 @@ import Threading
                 turnEnds: {},
                 pass: { _ in }
             )
-            DoorLoop(listener: listener, box: box, limits: limits, ways: ways).run()
+            var loop = DoorLoop(listener: listener, box: box, limits: limits, ways: ways)
+            loop.run()
         }
         let client = try ClientSocket(port: listener.port)
         let start = MonotonicClock.nowMilliseconds

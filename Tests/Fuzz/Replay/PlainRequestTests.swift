@@ -119,6 +119,21 @@ import Testing
         #expect(Self.read("GET / HTTP/1.1\r\n" + String(repeating: "X: a\r\n", count: 65) + "\r\n") == .other)
     }
 
+    @Test(arguments: 0..<17)
+    func `bytes that are looked at together are judged as one by one`(place: Int) {
+        for byte in UInt8.min ... .max {
+            var bytes = Array("localhost:8082.aZ".utf8)
+            bytes[place] = byte
+            let isVisible = byte >= 0x20 && byte <= 0x7E
+            #expect(bytes.span.endOfVisibleText(from: 0) == (isVisible ? bytes.count : place), "\(byte)")
+            let isLetter = UnicodeScalar(byte).properties.isAlphabetic && byte < 0x80
+            let isWanted = isLetter || byte >= UInt8(ascii: "-") && byte <= UInt8(ascii: ":")
+            // The last byte is not looked at: it is alone.
+            let end = isWanted || place == 16 ? 16 : place
+            #expect(bytes.span.endOfLetters(orFrom: "-", to: ":", from: 0) == end, "\(byte)")
+        }
+    }
+
     /// Pieces that make requests, right and wrong ones.
     private static let pieces = [
         "POST ", "GET ", "HEAD ", "/", "/api/v1/backups", "?a=b", "%2F", " HTTP/1.1", " HTTP/1.0", "\r\n",

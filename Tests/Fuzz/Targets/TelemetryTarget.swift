@@ -26,7 +26,7 @@ enum TelemetryTarget {
     /// What the client is told of a refusal is JSON and names the same members.
     private static func checkDocument(_ body: [UInt8], _ jobID: JobID) throws {
         do throws(ContractError) {
-            _ = try TelemetryDecoder.report(body: body, jobType: "backup", jobID: jobID)
+            _ = try TelemetryDecoder.report(body: body.span, jobType: "backup", jobID: jobID)
         } catch {
             let json = ProblemDocument(error).json(legacyMilliseconds: 1_760_099_999_000)
             guard let tree = JSONTree(parsing: json), let told = tree.members?["errors"]?.elements else {

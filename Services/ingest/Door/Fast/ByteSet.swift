@@ -31,10 +31,67 @@ struct ByteSet {
 }
 
 extension Span<UInt8> {
+    /// Whether a text stands at an offset.
+    @inline(__always)
+    func has(_ text: StaticString, at offset: Int) -> Bool {
+        // A static string's bytes live as long as the program.
+        let text = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
+        guard offset + text.count <= count else { return false }
+        let part = extracting(offset..<offset + text.count)
+        for place in text.indices where text[place] != part[place] { return false }
+        return true
+    }
+
     /// Whether this is the text, which is in lower case, whatever the case of the letters here.
     func isText(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in indices where unsafe text.utf8Start[index] != self[index] | 0x20 { return false }
+        let text = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
+        guard count == text.count else { return false }
+        for index in indices where text[index] != self[index] | 0x20 { return false }
         return true
+    }
+}
+
+// Bytes are looked at eight at a time, as long as there are eight, and marked by their highest bits. What is carried or
+// borrowed comes from a byte that is marked itself, and only the first mark counts.
+extension Span<UInt8> {
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+
+    /// The offset of the first byte, from an offset on, that is neither an ASCII letter nor between two other ASCII
+    /// characters; an earlier one where fewer than eight bytes are left.
+    func endOfLetters(orFrom first: Unicode.Scalar, to last: Unicode.Scalar, from start: Int) -> Int {
+        // A sum has the highest bit from that character on which the number makes 0x80.
+        let first = Self.ones &* (0x80 - UInt64(first.value))
+        let behind = Self.ones &* (0x7F - UInt64(last.value))
+        let (a, behindZ) = (Self.ones * (0x80 - 0x61), Self.ones * (0x7F - 0x7A))
+        return end(from: start) { word in
+            let low = word & (Self.ones * 0x7F)
+            let lower = low | (Self.ones * 0x20)
+            let isOther = (low &+ first) & ~(low &+ behind)
+            let isLetter = (lower &+ a) & ~(lower &+ behindZ)
+            return ~(isOther | isLetter) | word
+        }
+    }
+
+    /// The offset of the first byte, from an offset on, that is no visible ASCII character and no space; the end if there
+    /// is none.
+    func endOfVisibleText(from start: Int) -> Int {
+        var index = end(from: start) { word in
+            (word &- Self.ones * 0x20) | (word &+ Self.ones) | word
+        }
+        while index < count, self[index] >= 0x20, self[index] <= 0x7E { index += 1 }
+        return index
+    }
+
+    @inline(__always)
+    private func end(from start: Int, _ mark: (UInt64) -> UInt64) -> Int {
+        var index = start
+        while index + 8 <= count {
+            // The load checks its bounds; it counts as unsafe only for types that some bit patterns do not fit.
+            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let marks = mark(UInt64(littleEndian: word)) & (Self.ones * 0x80)
+            guard marks == 0 else { return index + marks.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        return index
     }
 }

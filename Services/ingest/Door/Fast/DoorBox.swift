@@ -15,7 +15,7 @@ final class DoorBox: Sendable {
     struct Delivery: Sendable {
         var lane: LaneID
         /// Makes the answer, on the door's thread, whose memory it then is from beginning to end.
-        var response: @Sendable () -> DoorResponse
+        var response: DoorReply.Making
     }
 
     private struct State {

@@ -5,7 +5,7 @@ import Threading
 /// All goes in bursts. The requests that one turn reads are handed on one by one, and whoever waits for them is told once;
 /// answers are handed out together. A request costs two system calls, one to read it and one to write its answer:
 /// sockets are registered once, for their changes, and read only while a request is wanted.
-final class DoorLoop {
+struct DoorLoop: ~Copyable {
     /// What the loop works for.
     struct Ways {
         /// Asks for a place for one more connection.
@@ -13,7 +13,7 @@ final class DoorLoop {
         /// A connection's place is free again.
         var leave: () -> Void
         /// Serves one request; what it hands on may wait for `turnEnds`.
-        var serve: (DoorRequest, @escaping DoorReply) -> Void
+        var serve: (DoorRequest, DoorReply) -> Void
         /// The requests that had come together have been served.
         var turnEnds: () -> Void
         /// Takes over a connection whose requests are not plain.
@@ -45,8 +45,6 @@ final class DoorLoop {
     /// Something was handed on for which `turnEnds` is due.
     private var hasServed = false
     private var buffer = [UInt8](repeating: 0, count: bufferByteCount)
-    /// Answers are written here.
-    private var answer: [UInt8] = []
     /// Answers that are handed out, and their memory.
     private var deliveries: [DoorBox.Delivery] = []
 
@@ -61,7 +59,7 @@ final class DoorLoop {
     }
 
     /// Works until the door is told to end and its connections are gone.
-    func run() {
+    mutating func run() {
         while end == nil || connectionCount > 0 { takeTurn(milliseconds: pause) }
     }
 
@@ -75,7 +73,7 @@ final class DoorLoop {
     ///
     /// - Returns: whether there was anything.
     @discardableResult
-    func takeTurn(milliseconds: Int32) -> Bool {
+    mutating func takeTurn(milliseconds: Int32) -> Bool {
         let eventCount = epoll.wait(milliseconds: box.fallAsleep() ? milliseconds : 0)
         now = MonotonicClock.nowMilliseconds
         if box.wakeUp(&deliveries), end == nil { quiesce() }
@@ -89,13 +87,13 @@ final class DoorLoop {
         return hasWork
     }
 
-    private func endTurn() {
+    private mutating func endTurn() {
         guard hasServed else { return }
         hasServed = false
         ways.turnEnds()
     }
 
-    private func take(_ event: Epoll.Event) {
+    private mutating func take(_ event: Epoll.Event) {
         switch event.id {
         case Self.listenerID: accept()
         case Self.boxID: box.clear()
@@ -107,7 +105,7 @@ final class DoorLoop {
 
     // MARK: Connections that come and go
 
-    private func accept() {
+    private mutating func accept() {
         for _ in 0..<Self.arrivalCountMax {
             guard let listener else { return }
             switch listener.take() {
@@ -125,7 +123,7 @@ final class DoorLoop {
     }
 
     /// Takes a connection in, if there is a place for it.
-    func adopt(_ socket: DoorSocket) {
+    mutating func adopt(_ socket: DoorSocket) {
         guard ways.enter() else { return socket.end() }
         let place = freePlaces.popLast() ?? connections.count
         if place == connections.count { connections.append(nil) }
@@ -148,13 +146,13 @@ final class DoorLoop {
         return connection
     }
 
-    private func close(_ connection: DoorConnection) {
+    private mutating func close(_ connection: DoorConnection) {
         guard remove(connection) else { return }
         connection.socket.end()
         ways.leave()
     }
 
-    private func remove(_ connection: DoorConnection) -> Bool {
+    private mutating func remove(_ connection: DoorConnection) -> Bool {
         guard connection.isOpen else { return false }
         connection.isOpen = false
         connections[Int(connection.id.place)] = nil
@@ -164,7 +162,7 @@ final class DoorLoop {
     }
 
     /// Closes the connections of clients that have had their time.
-    func look(nowMilliseconds: Int64) {
+    mutating func look(nowMilliseconds: Int64) {
         lastLook = nowMilliseconds
         let isAtEnd = end.map { nowMilliseconds >= $0 } ?? false
         for case let connection? in connections
@@ -177,7 +175,7 @@ final class DoorLoop {
     }
 
     /// The door shuts down: idle connections end now, the others with the answer that is due.
-    func quiesce() {
+    mutating func quiesce() {
         end = now + DoorServer.quiesceMilliseconds
         isListenerResting = false
         if let listener { epoll.forget(listener.descriptor) }
@@ -193,7 +191,7 @@ final class DoorLoop {
 
     // MARK: Requests and answers
 
-    private func take(_ event: Epoll.Event, _ connection: DoorConnection) {
+    private mutating func take(_ event: Epoll.Event, _ connection: DoorConnection) {
         guard !event.isBroken else { return close(connection) }
         if event.isReadable { connection.hasMore = true }
         if event.hasEnded { connection.hasEnded = true }
@@ -202,7 +200,7 @@ final class DoorLoop {
     }
 
     /// Reads on as long as requests are wanted and there is something.
-    private func read(_ connection: DoorConnection) {
+    private mutating func read(_ connection: DoorConnection) {
         while connection.isReading {
             switch connection.socket.read(into: &buffer) {
             case .end:
@@ -217,16 +215,13 @@ final class DoorLoop {
         }
     }
 
-    private func go(_ step: FastLane.Step, _ connection: DoorConnection) {
+    private mutating func go(_ step: FastLane.Step, _ connection: DoorConnection) {
         switch step {
         case .wait:
             break
         case .serve(let request):
             hasServed = true
-            let id = connection.id
-            ways.serve(request) { [box] response in
-                box.deliver(DoorBox.Delivery(lane: id, response: response))
-            }
+            ways.serve(request, DoorReply(box, connection.id))
         case .pass(let bytes):
             guard remove(connection) else { return }
             epoll.forget(connection.socket.descriptor)
@@ -235,11 +230,10 @@ final class DoorLoop {
         }
     }
 
-    private func hand(_ delivery: DoorBox.Delivery) {
+    private mutating func hand(_ delivery: DoorBox.Delivery) {
         guard let connection = connection(delivery.lane), connection.lane.isAnswering else { return }
         let keepsAlive = connection.lane.answered(nowMilliseconds: now)
-        answer.removeAll(keepingCapacity: true)
-        delivery.response().write(into: &answer, keepsAlive: keepsAlive)
+        let answer = delivery.response().bytes(keepsAlive: keepsAlive)
         guard let count = connection.socket.send(answer) else { return close(connection) }
         if count < answer.count {
             connection.unsent = Array(answer[count...])
@@ -249,14 +243,14 @@ final class DoorLoop {
     }
 
     /// There is room for more of an answer.
-    private func sendRest(_ connection: DoorConnection) {
+    private mutating func sendRest(_ connection: DoorConnection) {
         guard let count = connection.socket.send(connection.unsent) else { return close(connection) }
-        connection.unsent.removeFirst(count)
+        connection.unsent = Array(connection.unsent.dropFirst(count))
         if connection.unsent.isEmpty { goOn(connection) }
     }
 
     /// An answer is sent: the next request may have come.
-    private func goOn(_ connection: DoorConnection) {
+    private mutating func goOn(_ connection: DoorConnection) {
         guard connection.lane.isListening else { return close(connection) }
         go(connection.lane.next(nowMilliseconds: now), connection)
         read(connection)
@@ -276,7 +270,7 @@ struct PassedConnection: Sendable {
 private final class DoorConnection {
     let socket: DoorSocket
     let id: DoorBox.LaneID
-    var lane: FastLane
+    let lane: FastLane
     /// The rest of an answer that there was no room for.
     var unsent: [UInt8] = []
     /// There may be something to read.

@@ -1,20 +1,31 @@
 import NIOHTTP1
+import TelemetryContract
 
 extension DoorResponse {
-    /// Writes the whole response, status line to body, as it goes over the connection.
-    func write(into bytes: inout [UInt8], keepsAlive: Bool) {
-        if status == 200 {
-            bytes += "HTTP/1.1 200 OK\r\ncontent-type: ".utf8
-        } else {
+    /// The whole response, status line to body, as it goes over the connection.
+    func bytes(keepsAlive: Bool) -> [UInt8] {
+        var (statusLine, more) = ("", "")
+        if status != 200 {
             let status = HTTPResponseStatus(statusCode: status)
-            bytes += "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\ncontent-type: ".utf8
+            statusLine = "HTTP/1.1 \(status.code) \(status.reasonPhrase)"
         }
-        bytes += contentType.utf8
-        bytes += "\r\ncontent-length: ".utf8
-        bytes += String(body.count).utf8
-        for header in headers { bytes += "\r\n\(header.name): \(header.value)".utf8 }
-        if !keepsAlive { bytes += "\r\nconnection: close".utf8 }
-        bytes += "\r\n\r\n".utf8
-        bytes += body
+        for header in headers { more += "\r\n\(header.name): \(header.value)" }
+        if !keepsAlive { more += "\r\nconnection: close" }
+        let parts = statusLine.utf8.count + contentType.utf8.count + more.utf8.count + body.count
+        // Room for all at once: each append to an array asks whether it may.
+        return [UInt8](capacity: 128 + parts) { output in
+            if status == 200 {
+                output.append(copying: "HTTP/1.1 200 OK\r\ncontent-type: ")
+            } else {
+                output.append(copying: statusLine.utf8.span)
+                output.append(copying: "\r\ncontent-type: ")
+            }
+            output.append(copying: contentType.utf8.span)
+            output.append(copying: "\r\ncontent-length: ")
+            output.append(decimal: Int64(body.count))
+            output.append(copying: more.utf8.span)
+            output.append(copying: "\r\n\r\n")
+            output.append(copying: body.span)
+        }
     }
 }

@@ -3,7 +3,7 @@
 /// Knows no sockets: bytes come in, what to do comes out. At the first byte that does not belong to a plain request the
 /// connection goes to NIO's HTTP handlers, for good. So what is odd, wrong or beyond a limit is read and refused there,
 /// and only there.
-struct FastLane {
+final class FastLane {
     /// What is to be done with the connection.
     enum Step {
         /// More bytes are needed, or the answer that is due.
@@ -55,30 +55,34 @@ struct FastLane {
     func isOver(nowMilliseconds: Int64) -> Bool { pace.isOver(nowMilliseconds: nowMilliseconds) }
 
     /// The answer that is due, or to the request that has begun, is the last.
-    mutating func quiesce() { isLast = true }
+    func quiesce() { isLast = true }
 
     /// The first `count` bytes of a buffer have come.
-    mutating func take(_ buffer: [UInt8], count: Int, nowMilliseconds: Int64) -> Step {
+    func take(_ buffer: [UInt8], count: Int, nowMilliseconds: Int64) -> Step {
         pace.bytesCame(nowMilliseconds: nowMilliseconds)
         guard start == unread.count else {
             // Else a client whose last request is always cut would make it grow and grow.
-            unread.removeFirst(start)
+            var bytes = unread
+            // Changed outside of the object, in which the runtime would watch each access to what is changed in place.
+            unread = []
+            bytes.removeFirst(start)
             start = 0
-            unread += buffer[..<count]
+            bytes += buffer[..<count]
+            unread = bytes
             return next(nowMilliseconds: nowMilliseconds)
         }
         // Nearly always one read brings one request, which is read where it lies.
         let step = read(buffer, 0..<count)
         let usedCount = start
         start = 0
-        unread.removeAll()
+        unread = []
         if case .pass = step { return step }
-        if usedCount < count { unread += buffer[usedCount..<count] }
+        if usedCount < count { unread = Array(buffer[usedCount..<count]) }
         return step
     }
 
     /// What has come before is looked at, now that the request before it is answered.
-    mutating func next(nowMilliseconds: Int64) -> Step {
+    func next(nowMilliseconds: Int64) -> Step {
         guard isListening, unread.count - start >= unreadCountMin else { return .wait }
         pace.bytesCame(nowMilliseconds: nowMilliseconds)
         let step = read(unread, start..<unread.count)
@@ -90,14 +94,14 @@ struct FastLane {
     }
 
     /// The answer is made. false: it is the last one.
-    mutating func answered(nowMilliseconds: Int64) -> Bool {
+    func answered(nowMilliseconds: Int64) -> Bool {
         state = isLast ? .closing : .listening
         pace.requestIsAnswered(nowMilliseconds: nowMilliseconds)
         return !isLast
     }
 
     /// Reads a request at the beginning of a range, and puts `start` behind it.
-    private mutating func read(_ bytes: [UInt8], _ range: Range<Int>) -> Step {
+    private func read(_ bytes: [UInt8], _ range: Range<Int>) -> Step {
         start = range.lowerBound
         switch PlainRequest.read(bytes.span.extracting(range), limits) {
         case .whole(let request):
@@ -117,11 +121,13 @@ struct FastLane {
 }
 
 extension DoorRequest {
-    /// Takes a request out of the bytes that begin with it.
+    /// A request within the bytes that begin with it.
     fileprivate init(_ request: PlainRequest, in bytes: ArraySlice<UInt8>) {
         let place = bytes.startIndex
-        let path = bytes[place + request.path.lowerBound..<place + request.path.upperBound]
-        let body = bytes[place + request.body.lowerBound..<place + request.body.upperBound]
-        self.init(method: request.method, path: String(decoding: path, as: UTF8.self), body: Array(body))
+        self.init(
+            method: request.method,
+            pathBytes: bytes[place + request.path.lowerBound..<place + request.path.upperBound],
+            body: bytes[place + request.body.lowerBound..<place + request.body.upperBound]
+        )
     }
 }

@@ -65,6 +65,7 @@ private struct PlainHead {
     var byteCount: Int { index }
 
     init(_ bytes: Span<UInt8>, _ limits: DoorLimits) throws(Stop) {
+        let bytes = bytes.extracting(first: Self.byteCountMax)
         try requestLine(in: bytes, limits)
         var headerCount = 0
         while try peek(bytes) != UInt8(ascii: "\r") {
@@ -86,6 +87,8 @@ private struct PlainHead {
         }
         let start = index
         guard try peek(bytes) == UInt8(ascii: "/") else { throw .other }
+        // A path is mostly these; eight are looked at together, the others one by one.
+        index = bytes.endOfLetters(orFrom: "-", to: ":", from: index)
         try skip(.pathBytes, bytes)
         path = start..<index
         if try peek(bytes) == UInt8(ascii: "?") {
@@ -98,20 +101,15 @@ private struct PlainHead {
 
     private mutating func header(in bytes: Span<UInt8>, _ limits: DoorLimits) throws(Stop) {
         let name = index
+        index = bytes.endOfLetters(orFrom: "-", to: "-", from: index)
         try skip(.tokenBytes, bytes)
         let nameEnd = index
         guard nameEnd > name else { throw .other }
         try take(":", bytes)
         while try peek(bytes) == UInt8(ascii: " ") { index += 1 }
         let value = index
-        while true {
-            let byte = try peek(bytes)
-            guard byte < 0x20 || byte > 0x7E else {
-                index += 1
-                continue
-            }
-            break
-        }
+        index = bytes.endOfVisibleText(from: index)
+        _ = try peek(bytes)
         let valueEnd = index
         try take("\r\n", bytes)
         switch nameEnd - name {
@@ -149,12 +147,16 @@ private struct PlainHead {
     // MARK: Bytes
 
     private func peek(_ bytes: Span<UInt8>) throws(Stop) -> UInt8 {
-        guard index < Self.byteCountMax else { throw .other }
-        guard index < bytes.count else { throw .cut }
+        guard index < bytes.count else { throw bytes.count < Self.byteCountMax ? .cut : .other }
         return bytes[index]
     }
 
     private mutating func take(_ text: StaticString, _ bytes: Span<UInt8>) throws(Stop) {
+        if bytes.has(text, at: index) {
+            index += text.utf8CodeUnitCount
+            return
+        }
+        // It is cut, or another one.
         for place in 0..<text.utf8CodeUnitCount {
             guard unsafe text.utf8Start[place] == (try peek(bytes)) else { throw .other }
             index += 1

@@ -106,7 +106,7 @@ final class DoorHandler: ChannelInboundHandler {
         // The reply may come from any thread; the connection lives on its event loop.
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
-        serve(request) { response in
+        let reply = DoorReply { response in
             // Requests that came at once are handed on within the writing of the answer before: were they also answered
             // within it, each would take its share of the stack.
             if eventLoop.inEventLoop, !bound.value.0.isWriting {
@@ -115,6 +115,7 @@ final class DoorHandler: ChannelInboundHandler {
                 eventLoop.execute { bound.value.0.answer(response(), bound.value.1) }
             }
         }
+        serve(request, reply)
         lane.requestIsServed()
     }
 

@@ -24,7 +24,7 @@ final class DoorConnection {
 
     private let client: ClientSocket
     private let passing = Passing()
-    private let loop: DoorLoop
+    private var loop: DoorLoop
     private let eventLoop = EmbeddedEventLoop()
     /// NIO's part of the door, once the connection is not plain.
     private var channel: EmbeddedChannel?
@@ -62,10 +62,11 @@ final class DoorConnection {
         }
         serve = { [desk] request, reply in
             let number = desk.serve(request)
-            routes.serve(request) { response in
+            let noted = DoorReply { response in
                 desk.isReplied(number)
                 reply(response)
             }
+            routes.serve(request, reply: noted)
         }
         let ways = DoorLoop.Ways(
             enter: { [passing] in

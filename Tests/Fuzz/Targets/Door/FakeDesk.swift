@@ -47,7 +47,7 @@ final class FakeDesk: Sendable {
             let seen = state.requests[number]
             state.requests[number].servedCount += 1
             state.requests[number].isDistorted =
-                request.method != seen.method || request.body != seen.body
+                request.method != seen.method || Array(request.body) != seen.body
                 || request.path != seen.target.prefix { $0 != "?" }
             return number
         }
