@@ -36,18 +36,13 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-func shared(
-    _ name: String,
-    _ dependencies: [Target.Dependency] = [],
-    exclude: [String] = [],
-    settings: [SwiftSetting] = []
-) -> Target {
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Shared/\(name)",
         exclude: exclude,
-        swiftSettings: strict + settings
+        swiftSettings: strict
     )
 }
 
@@ -150,8 +145,7 @@ let package = Package(
 
         // Shared modules; dependencies point one way, towards JobModel.
         shared("JobModel"),
-        // A reader of JSON holds the span that it reads, which spares a copy of each body (docs/performance.md).
-        shared("TelemetryContract", ["JobModel"], settings: [.enableExperimentalFeature("Lifetimes")]),
+        shared("TelemetryContract", ["JobModel"]),
         shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
         shared("Threading"),
         shared("Logs", ["Threading", logging]),

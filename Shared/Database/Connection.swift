@@ -187,6 +187,8 @@ public final class Connection {
     /// - Parameters:
     ///   - statements: as `query(all:)` takes them.
     ///   - body: gets the rows of the last of them.
+    /// - Returns: what `body` returns.
+    /// - Throws: `DatabaseError` of the server, or what `body` throws.
     @discardableResult
     public func transaction<Result>(
         beginningWith statements: [String],

@@ -3,7 +3,7 @@ internal import JobModel
 /// Reads a message's members as what they should be, and notes a problem for each that is not.
 ///
 /// Every method reads exactly one value, whatever it is, so that one bad member does not hide the next.
-struct FieldReader: ~Escapable {
+struct FieldReader: ~Copyable {
     /// The most problems that one answer names; more are only counted.
     static let problemCountMax = 64
     /// The highest disk index.
@@ -20,7 +20,6 @@ struct FieldReader: ~Escapable {
     private var untoldCount = 0
 
     /// Reads the bytes from their beginning.
-    @_lifetime(copy body)
     init(_ body: Span<UInt8>) {
         reader = JSONReader(body)
     }

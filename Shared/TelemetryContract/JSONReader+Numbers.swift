@@ -88,14 +88,14 @@ extension JSONReader {
     mutating func plainInteger() -> Int64? {
         let start = position
         guard start + 16 <= bytes.count else { return nil }
-        var (value, count) = bytes.digits(at: start)
+        var (value, count) = bytes.span.digits(at: start)
         if count == 8 {
-            let (rest, restCount) = bytes.digits(at: start + 8)
+            let (rest, restCount) = bytes.span.digits(at: start + 8)
             value = value &* Self.power(restCount) &+ rest
             count += restCount
         }
-        guard (1..<16).contains(count), count == 1 || bytes[start] != UInt8(ascii: "0") else { return nil }
-        let next = bytes[start + count]
+        guard (1..<16).contains(count), count == 1 || bytes.span[start] != UInt8(ascii: "0") else { return nil }
+        let next = bytes.span[start + count]
         guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else { return nil }
         position = start + count
         return Int64(truncatingIfNeeded: value)

@@ -25,9 +25,9 @@ extension JSONReader {
         var index = start
         var hasEscapes = false
         while true {
-            index = bytes.endOfPlainText(from: index)
+            index = bytes.span.endOfPlainText(from: index)
             guard index < bytes.count else { throw fault("a string is not closed", at: quote) }
-            let byte = bytes[index]
+            let byte = bytes.span[index]
             if byte == UInt8(ascii: "\"") { break }
             if byte == UInt8(ascii: "\\") {
                 hasEscapes = true
@@ -51,7 +51,7 @@ extension JSONReader {
         result.reserveCapacity(string.end - string.start)
         var index = string.start
         while index < string.end {
-            let byte = bytes[index]
+            let byte = bytes.span[index]
             guard byte == UInt8(ascii: "\\") else {
                 result.append(byte)
                 index += 1
@@ -73,17 +73,17 @@ extension JSONReader {
     /// The bytes of a range that was read as a string or a number, as text.
     func text(_ range: Range<Int>) -> String {
         // Both are UTF-8, once they are read.
-        unsafe String(copying: UTF8Span(unchecked: bytes.extracting(range)))
+        unsafe String(copying: UTF8Span(unchecked: bytes.span.extracting(range)))
     }
 
     private func copy(_ range: Range<Int>) -> [UInt8] {
-        [UInt8](capacity: range.count) { $0.append(copying: bytes.extracting(range)) }
+        [UInt8](capacity: range.count) { $0.append(copying: bytes.span.extracting(range)) }
     }
 
     /// The place of a member's name, or of a string that should be one of a few, among the known ones.
     func index<Name>(of string: JSONString, in names: JSONNames<Name>, guess: Int = 0) -> Int? {
         guard string.hasEscapes else {
-            return names.index(of: bytes.extracting(string.start..<string.end), guess: guess)
+            return names.index(of: bytes.span.extracting(string.start..<string.end), guess: guess)
         }
         return names.index(of: unescaped(string).span)
     }
@@ -91,7 +91,7 @@ extension JSONReader {
     /// Whether the string, its escapes resolved, is this text byte for byte.
     func isEqual(_ string: JSONString, to text: String) -> Bool {
         guard string.hasEscapes else {
-            return bytes.extracting(string.start..<string.end).isEqual(to: text.utf8.span)
+            return bytes.span.extracting(string.start..<string.end).isEqual(to: text.utf8.span)
         }
         return unescaped(string).span.isEqual(to: text.utf8.span)
     }
@@ -103,7 +103,7 @@ extension JSONReader {
     /// Checks the escape that begins at this backslash and tells where it ends.
     private func escape(at start: Int) throws(JSONFault) -> Int {
         guard start + 1 < bytes.count else { throw fault("an escape is cut off", at: start) }
-        switch bytes[start + 1] {
+        switch bytes.span[start + 1] {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             return start + 2
@@ -123,7 +123,7 @@ extension JSONReader {
 
     /// The character of an escape that `escape(at:)` has passed, and where the escape ends.
     private func scalar(ofEscapeAt start: Int) -> (Unicode.Scalar, Int) {
-        let letter = bytes[start + 1]
+        let letter = bytes.span[start + 1]
         guard letter == UInt8(ascii: "u") else {
             switch letter {
             case UInt8(ascii: "b"): return ("\u{8}", start + 2)
@@ -144,13 +144,13 @@ extension JSONReader {
 
     /// The UTF-16 code unit that a `\uXXXX` here stands for; nil if there is none.
     private func codeUnit(at start: Int) -> UInt16? {
-        guard start + 6 <= bytes.count, bytes[start] == UInt8(ascii: "\\"),
-            bytes[start + 1] == UInt8(ascii: "u")
+        guard start + 6 <= bytes.count, bytes.span[start] == UInt8(ascii: "\\"),
+            bytes.span[start + 1] == UInt8(ascii: "u")
         else { return nil }
         var unit: UInt16 = 0
         for place in start + 2..<start + 6 {
             let digit: UInt8
-            let byte = bytes[place]
+            let byte = bytes.span[place]
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
             case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
@@ -170,7 +170,7 @@ extension JSONReader {
     private func sequence(at start: Int) throws(JSONFault) -> Int {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF
-        switch bytes[start] {
+        switch bytes.span[start] {
         case 0xC2...0xDF: length = 2
         case 0xE0: (length, second) = (3, 0xA0...0xBF)
         case 0xED: (length, second) = (3, 0x80...0x9F)
@@ -180,8 +180,8 @@ extension JSONReader {
         case 0xF4: (length, second) = (4, 0x80...0x8F)
         default: throw fault("a string is not UTF-8", at: start)
         }
-        guard start + length <= bytes.count, second.contains(bytes[start + 1]),
-            (start + 2..<start + length).allSatisfy({ bytes[$0] & 0xC0 == 0x80 })
+        guard start + length <= bytes.count, second.contains(bytes.span[start + 1]),
+            (start + 2..<start + length).allSatisfy({ bytes.span[$0] & 0xC0 == 0x80 })
         else { throw fault("a string is not UTF-8", at: start) }
         return length
     }
@@ -193,7 +193,7 @@ extension JSONReader {
     /// The milliseconds since 1970 UTC that the string stands for; nil unless it is an RFC 3339 time.
     func milliseconds(_ string: JSONString) -> Int64? {
         guard string.hasEscapes else {
-            return RFC3339.milliseconds(bytes.extracting(string.start..<string.end))
+            return RFC3339.milliseconds(bytes.span.extracting(string.start..<string.end))
         }
         return RFC3339.milliseconds(unescaped(string).span)
     }

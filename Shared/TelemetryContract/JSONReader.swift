@@ -44,7 +44,7 @@ struct JSONArray {
 /// once in its object, a `\u` surrogate has its partner, and everything has a limit. What the caller skips is
 /// checked as thoroughly as what it reads. Not copied, either; but Swift 6.3 cannot compile that unoptimized ("copy of
 /// noncopyable typed value").
-struct JSONReader: ~Escapable {
+struct JSONReader: ~Copyable {
     /// The most arrays and objects that may be open at once.
     static let depthMax = 32
     /// The most members in one object. It bounds the search for a name that occurs twice.
@@ -54,15 +54,15 @@ struct JSONReader: ~Escapable {
     /// The longest string, in bytes as written.
     static let stringByteCountMax = 65_536
 
-    let bytes: Span<UInt8>
+    let bytes: [UInt8]
     var position = 0
     private var depth = 0
     private var unknownNames: [UnknownName] = []
 
     /// Reads the bytes from their beginning.
-    @_lifetime(copy bytes)
+
     init(_ bytes: Span<UInt8>) {
-        self.bytes = bytes
+        self.bytes = [UInt8](capacity: bytes.count) { $0.append(copying: bytes) }
     }
 
     /// Begins the next value.
@@ -124,7 +124,7 @@ struct JSONReader: ~Escapable {
 
     /// The byte here, nil at the end.
     var byte: UInt8? {
-        position < bytes.count ? bytes[position] : nil
+        position < bytes.count ? bytes.span[position] : nil
     }
 
     /// Passes whitespace and tells the byte behind it, nil at the end.
@@ -190,7 +190,7 @@ extension JSONReader {
         let isFirst = object.memberCount == 0
         guard object.seen & bit == 0, object.memberCount < Self.memberCountMax,
             isFirst || byte == UInt8(ascii: ","),
-            let end = names.end(ofGuess: index, in: bytes, at: isFirst ? position : position &+ 1)
+            let end = names.end(ofGuess: index, in: bytes.span, at: isFirst ? position : position &+ 1)
         else { return nil }
         position = end
         object.memberCount &+= 1

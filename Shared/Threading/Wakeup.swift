@@ -34,6 +34,12 @@ public final class Wakeup: Sendable {
         _ = unsafe write(writeDescriptor, &byte, 1)
     }
 
+    /// Sleeps until there is a signal, which stays, or the time is up.
+    public func wait(milliseconds: Int32) {
+        var descriptor = pollfd(fd: fileDescriptor, events: Int16(POLLIN), revents: 0)
+        _ = unsafe poll(&descriptor, 1, milliseconds)
+    }
+
     /// Takes the signal back. Call it before looking for work, so that no signal is lost.
     public func clear() {
         guard isSignalled.load(ordering: .acquiring) else { return }

@@ -67,6 +67,9 @@ final class DoorBox: Sendable {
         }
     }
 
+    /// Sleeps until there is something, or the time is up; after `fallAsleep` only.
+    func wait(milliseconds: Int32) { wakeup.wait(milliseconds: milliseconds) }
+
     /// The door has seen that it was woken.
     func clear() { wakeup.clear() }
 }

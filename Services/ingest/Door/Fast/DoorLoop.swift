@@ -26,6 +26,9 @@ struct DoorLoop: ~Copyable {
     /// The most connections that one turn accepts.
     private static let arrivalCountMax = 64
     private static let lookMilliseconds: Int64 = 1000
+    /// Milliseconds for which requests gather where few come. Below the long rest of a writer's link, which lets those
+    /// gather that come behind the first one anyway.
+    private static let restMilliseconds: Int32 = 20
 
     private let epoll = Epoll()
     private let box: DoorBox
@@ -44,6 +47,11 @@ struct DoorLoop: ~Copyable {
     private var end: Int64?
     /// Something was handed on for which `turnEnds` is due.
     private var hasServed = false
+    private var lull = Lull()
+    /// Requests without an answer.
+    private var dueCount = 0
+    /// Requests were served since the last rest.
+    private var isRestDue = false
     private var buffer = [UInt8](repeating: 0, count: bufferByteCount)
     /// Answers that are handed out, and their memory.
     private var deliveries: [DoorBox.Delivery] = []
@@ -60,7 +68,19 @@ struct DoorLoop: ~Copyable {
 
     /// Works until the door is told to end and its connections are gone.
     mutating func run() {
-        while end == nil || connectionCount > 0 { takeTurn(milliseconds: pause) }
+        while end == nil || connectionCount > 0 {
+            takeTurn(milliseconds: pause)
+            rest()
+        }
+    }
+
+    /// Where few requests come, lets them gather for a moment as long as answers are due, which end it: each turn costs as
+    /// much as several requests.
+    private mutating func rest() {
+        guard isRestDue else { return }
+        isRestDue = false
+        guard dueCount > 0, lull.isQuiet(nowMilliseconds: now), box.fallAsleep() else { return }
+        box.wait(milliseconds: Self.restMilliseconds)
     }
 
     /// How long nothing is to be done by itself.
@@ -221,6 +241,9 @@ struct DoorLoop: ~Copyable {
             break
         case .serve(let request):
             hasServed = true
+            isRestDue = true
+            dueCount += 1
+            lull.requestCame(nowMilliseconds: now)
             ways.serve(request, DoorReply(box, connection.id))
         case .pass(let bytes):
             guard remove(connection) else { return }
@@ -231,6 +254,7 @@ struct DoorLoop: ~Copyable {
     }
 
     private mutating func hand(_ delivery: DoorBox.Delivery) {
+        dueCount -= 1
         guard let connection = connection(delivery.lane), connection.lane.isAnswering else { return }
         let keepsAlive = connection.lane.answered(nowMilliseconds: now)
         let answer = delivery.response().bytes(keepsAlive: keepsAlive)
