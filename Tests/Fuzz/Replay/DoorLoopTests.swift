@@ -6,15 +6,16 @@ import Threading
 
 /// The door's loop and its sockets, where no script of the fuzz target comes.
 @Suite struct DoorLoopTests {
-    /// A loop whose requests are answered at once, with a body of that size.
+    /// A loop whose requests are answered at once, with a body of that size, or not at all.
     private final class Door {
         var servedCount = 0
         var placeCount = 0
         var placeCountMax = Int.max
         var passed: [PassedConnection] = []
+        var replies: [DoorReply] = []
         var loop: DoorLoop?
 
-        init(listener: Listener? = nil, bodyByteCount: Int = 0) {
+        init(listener: Listener? = nil, bodyByteCount: Int = 0, keepsReplies: Bool = false) {
             let ways = DoorLoop.Ways(
                 enter: { [unowned self] in
                     placeCount += 1
@@ -25,6 +26,7 @@ import Threading
                 leave: { [unowned self] in placeCount -= 1 },
                 serve: { [unowned self] _, reply in
                     servedCount += 1
+                    if keepsReplies { return replies.append(reply) }
                     let body = [UInt8](repeating: 0x20, count: bodyByteCount)
                     reply { DoorResponse(status: 200, body: body) }
                 },
@@ -35,9 +37,36 @@ import Threading
         }
 
         func turn() { while loop?.takeTurn(milliseconds: 0) == true {} }
+
+        func rest() -> Bool { loop?.rest() == true }
     }
 
     private let health = Array("GET /health HTTP/1.1\r\nHost: hub\r\n\r\n".utf8)
+
+    @Test func `the door rests while few requests wait for answers, once for each time that some came`()
+        throws
+    {
+        let door = Door(keepsReplies: true)
+        #expect(!door.rest())
+        let clients = try (0..<80).map { _ in try ClientSocket() }
+        for client in clients { door.loop?.adopt(DoorSocket(descriptor: client.doorEnd)) }
+        func ask(_ client: ClientSocket) {
+            _ = client.send(health[...])
+            door.turn()
+        }
+        ask(clients[0])
+        #expect(door.rest())
+        #expect(!door.rest())
+        // Answers that are there end it before it begins, and none is due afterwards.
+        ask(clients[1])
+        for reply in door.replies { reply { DoorResponse(status: 200, body: []) } }
+        #expect(!door.rest())
+        door.turn()
+        #expect(!door.rest())
+        for client in clients[2...] { ask(client) }
+        #expect(door.servedCount == 80)
+        #expect(!door.rest())
+    }
 
     @Test func `an answer that finds no room is sent to its end before another request is read`() throws {
         let byteCount = 4 * 1024 * 1024

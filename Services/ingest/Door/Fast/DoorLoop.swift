@@ -76,11 +76,15 @@ struct DoorLoop: ~Copyable {
 
     /// Where few requests come, lets them gather for a moment as long as answers are due, which end it: each turn costs as
     /// much as several requests.
-    private mutating func rest() {
-        guard isRestDue else { return }
+    ///
+    /// - Returns: whether it did.
+    @discardableResult
+    mutating func rest() -> Bool {
+        guard isRestDue else { return false }
         isRestDue = false
-        guard dueCount > 0, lull.isQuiet(nowMilliseconds: now), box.fallAsleep() else { return }
+        guard dueCount > 0, lull.isQuiet(nowMilliseconds: now), box.fallAsleep() else { return false }
         box.wait(milliseconds: Self.restMilliseconds)
+        return true
     }
 
     /// How long nothing is to be done by itself.

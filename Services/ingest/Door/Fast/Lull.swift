@@ -18,9 +18,10 @@ struct Lull {
     }
 
     /// Whether few came lately.
-    mutating func isQuiet(nowMilliseconds now: Int64) -> Bool {
-        move(to: now)
-        return count + countBefore < Self.requestCountMax
+    func isQuiet(nowMilliseconds now: Int64) -> Bool {
+        var lull = self
+        lull.move(to: now)
+        return lull.count + lull.countBefore < Self.requestCountMax
     }
 
     private mutating func move(to now: Int64) {
