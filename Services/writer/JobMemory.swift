@@ -17,7 +17,7 @@ struct JobMemory {
     private static let unheard = UInt8.max
     /// The most jobs that all lanes of a writer remember, if none has more than seven disks: a fleet of 100,000, and as many
     /// more as chance puts into one lane. With all of them a writer at work takes some 64 MiB.
-    static let writerCountMax = 106_496
+    static let writerCountMax = 102_400
 
     private let countMax: Int
     /// What the jobs count for together.

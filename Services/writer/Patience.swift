@@ -4,9 +4,10 @@
 /// It waits for what is likely to come. A message after a pause is stored at once, and so is all that is waiting as soon
 /// as there is one among it that is more than progress. Pure: times come in.
 struct Patience {
-    /// With so much a lane has company. Two lanes' worth is less than the connections of a small crowd of clients that
-    /// each wait for their answer, who would else wait for one another.
-    static let companyCount = 24
+    /// With so much a lane has company: its share of the messages for which an ingest does not rest on. Two lanes' worth
+    /// is less than the connections of a small crowd of clients that each wait for their answer, who would else wait for
+    /// one another.
+    static let companyCount = 16
     /// Milliseconds since the door had the newest message: when nobody came for so long, perhaps all wait for us.
     private static let gapMilliseconds: Int64 = 40
 
