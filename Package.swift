@@ -208,7 +208,11 @@ let package = Package(
         tests("ServiceKitTests", ["ServiceKit", metrics]),
         tests(
             "IngestTests",
-            ["Ingest", "JobModel", "ServiceKit", "TelemetryContract", "Threading", logging]
+            [
+                "Ingest", "JobModel", "MessageBus", "ServiceKit", "TelemetryContract", "Threading", "Wire",
+                logging,
+                serviceLifecycle,
+            ]
         ),
         tests(
             "WriterTests",

@@ -18,11 +18,8 @@ final class WriterLink: Sendable {
     private static let failurePauseMilliseconds = 200
     /// Milliseconds after a message within which no other goes out: what comes meanwhile goes together.
     private static let restMilliseconds: Int64 = 1
-    /// The same while few tickets come and some have no answer yet: the writer gathers them anyway, for longer, and each
-    /// message costs the wake-ups of five threads.
-    private static let longRestMilliseconds: Int64 = 25
     /// So many tickets do not wait for the end of a long rest: a lane that gets its share of them has company enough.
-    private static let companyCount = 32
+    static let companyCount = 32
     /// Fewer tickets in a message are few.
     private static let fewTicketCount = 8
     /// Milliseconds that a last beat is waited for.
@@ -33,6 +30,9 @@ final class WriterLink: Sendable {
     private let ingest: String
     private let runID: [UInt8]
     private let timeoutMilliseconds: Int64
+    /// As `restMilliseconds`, while few tickets come and some have no answer yet: the writer gathers them anyway, for
+    /// longer, and each message costs the wake-ups of five threads.
+    private let longRestMilliseconds: Int64
     private let desk: PublisherDesk
     private let logger: Logger
     private let inbox = Mutex<[LinkLedger.Ticket]>([])
@@ -50,6 +50,7 @@ final class WriterLink: Sendable {
         ingest: String,
         runID: [UInt8],
         timeoutMilliseconds: Int64,
+        longRestMilliseconds: Int64 = 25,
         desk: PublisherDesk,
         logger: Logger
     ) {
@@ -57,6 +58,7 @@ final class WriterLink: Sendable {
         self.ingest = ingest
         self.runID = runID
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.longRestMilliseconds = longRestMilliseconds
         self.desk = desk
         self.logger = logger
         status = desk.link(endpoint)
@@ -207,7 +209,7 @@ final class WriterLink: Sendable {
         var now = start
         var isHeard = false
         func end() -> Int64 {
-            start + (hasFew && ledger.count > 0 ? Self.longRestMilliseconds : Self.restMilliseconds)
+            start + (hasFew && ledger.count > 0 ? longRestMilliseconds : Self.restMilliseconds)
         }
         repeat {
             if hasFew {

@@ -66,6 +66,14 @@ import Threading
         for client in clients[2...] { ask(client) }
         #expect(door.servedCount == 80)
         #expect(!door.rest())
+
+        // Nobody waits: whoever comes next is served at once.
+        let quick = Door()
+        let client = try ClientSocket()
+        quick.loop?.adopt(DoorSocket(descriptor: client.doorEnd))
+        _ = client.send(health[...])
+        quick.turn()
+        #expect(quick.servedCount == 1 && !quick.rest())
     }
 
     @Test func `an answer that finds no room is sent to its end before another request is read`() throws {
