@@ -94,7 +94,9 @@ extension JSONReader {
             value = value &* Self.power(restCount) &+ rest
             count += restCount
         }
-        guard (1..<16).contains(count), count == 1 || bytes.span[start] != UInt8(ascii: "0") else { return nil }
+        guard (1..<16).contains(count), count == 1 || bytes.span[start] != UInt8(ascii: "0") else {
+            return nil
+        }
         let next = bytes.span[start + count]
         guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else { return nil }
         position = start + count

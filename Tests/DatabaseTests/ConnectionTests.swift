@@ -60,7 +60,9 @@ extension DatabaseTests {
                 ])
             }
             #expect(failure.kind == .duplicateKey)
-            #expect(try other.query("SELECT id FROM sample ORDER BY id").map(\.cells) == [[.int(1)], [.int(2)]])
+            #expect(
+                try other.query("SELECT id FROM sample ORDER BY id").map(\.cells) == [[.int(1)], [.int(2)]]
+            )
             #expect(try connection.query("SELECT 5").map(\.cells) == [[.int(5)]])
         }
 
