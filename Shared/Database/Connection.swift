@@ -20,7 +20,7 @@ public final class Connection {
 
     private static let begin = "START TRANSACTION"
 
-    private let handle: ConnectionHandle
+    let handle: ConnectionHandle
     private var statements: [String: Statement] = [:]
 
     /// Connects, logs in and sets up the session. Blocks for up to the connect timeout.

@@ -45,6 +45,13 @@ final class ConnectionHandle {
         takesSeveral = true
     }
 
+    /// Whether statements are only sent, so that their answers wait to be read.
+    func leaveAnswers(_ isLeft: Bool) {
+        var flag: my_bool = isLeft ? 1 : 0
+        let code = unsafe mysql_options(raw, MARIADB_OPT_SKIP_READ_RESPONSE, &flag)
+        precondition(code == 0, "the client library always waits for answers")
+    }
+
     /// The connection's last error; notes the loss of the connection.
     func error(_ operation: String) -> DatabaseError {
         note(

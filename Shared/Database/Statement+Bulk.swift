@@ -16,13 +16,19 @@ extension Statement {
     ///   exceed `bulkByteCountMax`.
     @discardableResult
     public func executeBulk(_ columns: [BulkColumn], rowCount: Int) throws(DatabaseError) -> UInt64 {
+        guard rowCount > 0 else { return 0 }
+        try run(columns, rowCount: rowCount)
+        return unsafe mysql_stmt_affected_rows(raw)
+    }
+
+    /// Binds and sends; reads the answer, too, unless the connection leaves that for later.
+    func run(_ columns: [BulkColumn], rowCount: Int) throws(DatabaseError) {
         handle.checkThread()
         precondition(
             columns.count == parameterCount && parameterCount > 0,
             "\(columns.count) columns for \(parameterCount) parameters in: \(sql)"
         )
         precondition(columns.allSatisfy { $0.count == rowCount }, "columns of unequal length for: \(sql)")
-        guard rowCount > 0 else { return 0 }
         try checkSize(columns)
         let arena = BindArena()
         defer { arena.free() }
@@ -41,7 +47,6 @@ extension Statement {
         guard unsafe mysql_stmt_bind_param(raw, bindings) == 0, unsafe mysql_stmt_execute(raw) == 0 else {
             throw failure()
         }
-        return unsafe mysql_stmt_affected_rows(raw)
     }
 
     private func setArraySize(_ count: UInt32) {

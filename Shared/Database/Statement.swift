@@ -11,7 +11,7 @@ public final class Statement {
     let handle: ConnectionHandle
     let raw: UnsafeMutablePointer<MYSQL_STMT>
     let parameterCount: Int
-    private let columns: [ResultColumn]
+    let columns: [ResultColumn]
     /// An error came in the middle of the rows. The library would wait for the rest of them at the next use, so
     /// there must be none.
     private(set) var isBroken = false
@@ -106,7 +106,8 @@ public final class Statement {
         unsafe handle.error(Self.operation(of: sql), of: raw)
     }
 
-    private func run(_ parameters: [Value]) throws(DatabaseError) {
+    /// Binds and sends; reads the answer, too, unless the connection leaves that for later.
+    func run(_ parameters: [Value]) throws(DatabaseError) {
         handle.checkThread()
         precondition(
             parameters.count == parameterCount,

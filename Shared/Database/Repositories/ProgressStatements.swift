@@ -54,7 +54,9 @@ struct ProgressStatements {
         """
     }
 
-    /// What else a job's row holds, plain progress does not change. `?` is now.
+    // The statements are sent together, so the server runs each whatever became of those before it.
+
+    /// What else a job's row holds, plain progress does not change. `?` is now. Nothing where the transaction has ended.
     var updateJobs: String {
         """
         UPDATE \(Self.jobs) AS b STRAIGHT_JOIN backup_jobs AS j FORCE INDEX (`\(keys.jobIndex)`) ON j.id = b.id SET
@@ -65,8 +67,8 @@ struct ProgressStatements {
             GREATEST(j.last_telemetry_at, b.seen)),
           j.last_contact_ms = IF(j.last_contact_ms IS NULL OR j.last_contact_ms > ?, b.contact_ms,
             GREATEST(j.last_contact_ms, b.contact_ms))
-        WHERE j.status = 'running' AND j.attempt = b.attempt AND j.telemetry_seq BETWEEN b.least_seq AND b.most_seq
-          AND j.telemetry_key_ms <=> b.old_key_ms
+        WHERE @@in_transaction AND j.status = 'running' AND j.attempt = b.attempt
+          AND j.telemetry_seq BETWEEN b.least_seq AND b.most_seq AND j.telemetry_key_ms <=> b.old_key_ms
           AND j.telemetry_key_rank <=> IF(b.old_key_ms IS NULL, NULL, 0) AND j.history_ms <=> b.old_history_ms
           AND j.presumed = 0 AND j.error_message IS NULL
         """
@@ -75,7 +77,7 @@ struct ProgressStatements {
     /// Walks all disks of the jobs. Each has to be what the rules have looked at, and one that is not remembered at
     /// all is an error: a count of rows would not show it beside one that is missing. Other words for the same status
     /// may stay where the row does; where it changes, ours take the place of a hub's `running`, and the careful way is to
-    /// put them in the place of any other.
+    /// put them in the place of any other. Nothing unless right before as many jobs were changed as `?` says.
     var updateDisks: String {
         let isKept = "x.mode & \(Self.isKept)"
         return """
@@ -86,13 +88,13 @@ struct ProgressStatements {
                 IF(\(isKept), d.bytes_transferred, x.bytes)),
               d.progress_percent = IF(\(isKept), d.progress_percent, x.percent * 0.01),
               d.status = IF(\(isKept) OR d.status <> 'running', d.status, '\(DiskStatus.transferring.rawValue)')
-            WHERE x.n IS NULL OR (
+            WHERE ROW_COUNT() = ? AND (x.n IS NULL OR (
               COALESCE(d.bytes_transferred, 0) BETWEEN IF(x.mode & \(Self.grows), 0, x.bytes) AND x.bytes
               AND COALESCE(d.total_bytes, IF(d.size_gb > 0, d.size_gb * 1073741824, NULL)) = x.total
               AND CASE d.status WHEN 'transferring' THEN \(Self.word(.transferring)) WHEN 'pending' THEN \(Self.word(.pending))
                 WHEN 'completed' THEN \(Self.word(.completed)) WHEN 'failed' THEN \(Self.word(.failed))
                 WHEN 'running' THEN \(Self.word(.transferring))
-                ELSE IF(\(isKept), \(Self.word(.pending)), 0) END = x.mode & \(Self.words))
+                ELSE IF(\(isKept), \(Self.word(.pending)), 0) END = x.mode & \(Self.words)))
             """
     }
 
