@@ -104,12 +104,15 @@ final class WriterLink: Sendable {
         _ receivedMilliseconds: Int64,
         _ nowMilliseconds: Int64
     ) {
-        let ticket = LinkLedger.Ticket(
-            content: content,
-            receivedMilliseconds: receivedMilliseconds,
-            sinceMilliseconds: nowMilliseconds
-        )
-        inbox.withLock { $0.append(ticket) }
+        inbox.withLock {
+            $0.append(
+                LinkLedger.Ticket(
+                    content: content,
+                    receivedMilliseconds: receivedMilliseconds,
+                    sinceMilliseconds: nowMilliseconds
+                )
+            )
+        }
     }
 
     private func run() {
