@@ -72,7 +72,7 @@ final class WriterLink: Sendable {
         _ message: JobMessage,
         receivedMilliseconds: Int64,
         nowMilliseconds: Int64,
-        reply: @escaping @Sendable (Answer) -> Void
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
         put(.message(message, reply: reply), receivedMilliseconds, nowMilliseconds)
     }
