@@ -28,7 +28,9 @@ func build(_ settings: IngestSettings, _ runner: ServiceRunner) throws -> [any S
             OutboxWay(
                 isStoring: { publisher.isStoring },
                 publish: { message, receivedMilliseconds, reply in
-                    publisher.publish(message, receivedMilliseconds: receivedMilliseconds, reply: reply)
+                    publisher.publish(message, receivedMilliseconds: receivedMilliseconds) { outcome in
+                        if case .answered(let answer) = outcome { reply(answer) }
+                    }
                     publisher.send()
                 },
                 backlog: { desk.backlog(sinceMilliseconds: $0) }

@@ -10,7 +10,7 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Checks an id. nil unless it has 1 to 64 Unicode scalars, no control characters, and no space at
     /// either end (the database compares ids without regard to trailing spaces).
     public init?(_ text: String) {
-        guard !Self.isPlain(text) else {
+        guard unsafe !Self.isPlain(text.utf8.span.bytes) else {
             rawValue = text
             return
         }
@@ -22,9 +22,14 @@ public struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
         rawValue = text
     }
 
+    /// Checks an id that is nothing but visible ASCII characters. nil: it is none, or not as plain as that.
+    public init?(plain text: Span<UInt8>) {
+        guard unsafe Self.isPlain(text.bytes) else { return nil }
+        rawValue = unsafe String(copying: UTF8Span(unchecked: text, isKnownASCII: true))
+    }
+
     /// Whether an id is nothing but visible ASCII characters, as nearly all are; a look at each eight bytes tells it.
-    private static func isPlain(_ text: String) -> Bool {
-        let bytes = unsafe text.utf8.span.bytes
+    private static func isPlain(_ bytes: RawSpan) -> Bool {
         guard (1...scalarCountMax).contains(bytes.byteCount) else { return false }
         var place = 0
         while place < bytes.byteCount {

@@ -5,6 +5,13 @@ extension Span<UInt8> {
         UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
+    /// The same, with zeros for what is behind the end. Traps where there are fewer than eight bytes in all.
+    @inline(__always)
+    func paddedWord(at offset: Int) -> UInt64 {
+        let excess = Swift.max(0, offset &+ 8 &- count)
+        return word(at: offset &- excess) >> UInt64(truncatingIfNeeded: 8 &* excess)
+    }
+
     private func half(at offset: Int) -> UInt32 {
         unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
     }
@@ -12,19 +19,7 @@ extension Span<UInt8> {
     /// The number that the digits at the offset make, and how many they are: eight at the most. Traps where fewer than
     /// eight bytes are left.
     @inline(__always)
-    func digits(at offset: Int) -> (value: UInt64, count: Int) {
-        let values = word(at: offset) ^ 0x3030_3030_3030_3030
-        // In its upper half a digit has no bit, and with six more none either; a carry comes only behind what is none.
-        let others = (values | (values &+ 0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0
-        let count = others.trailingZeroBitCount / 8
-        // The digits move to the word's end, behind zeros; then each two, four and eight become one number.
-        let digits = values << UInt64(64 - 8 * count)
-        let pairs = digits &* 10 &+ digits >> 8
-        let fours =
-            (pairs & 0x0000_00FF_0000_00FF) &* 0x000F_4240_0000_0064
-            &+ (pairs >> 16 & 0x0000_00FF_0000_00FF) &* 0x0000_2710_0000_0001
-        return (fours >> 32, count)
-    }
+    func digits(at offset: Int) -> (value: UInt64, count: Int) { word(at: offset).digits }
 
     /// Whether both hold the same bytes; eight at a time, since names are compared more than anything else.
     func isEqual(to other: Span<UInt8>) -> Bool {
@@ -75,9 +70,44 @@ extension Span<UInt8> {
     }
 }
 
+extension UInt64 {
+    /// The number that the digits at the beginning of eight bytes make, and how many they are. The first byte is the lowest.
+    @inline(__always)
+    var digits: (value: UInt64, count: Int) {
+        let values = self ^ 0x3030_3030_3030_3030
+        // In its upper half a digit has no bit, and with six more none either; a carry comes only behind what is none.
+        let others = (values | (values &+ 0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0
+        let count = others.trailingZeroBitCount / 8
+        // The digits move to the word's end, behind zeros; then each two, four and eight become one number.
+        let digits = values << UInt64(64 - 8 * count)
+        let pairs = digits &* 10 &+ digits >> 8
+        let fours =
+            (pairs & 0x0000_00FF_0000_00FF) &* 0x000F_4240_0000_0064
+            &+ (pairs >> 16 & 0x0000_00FF_0000_00FF) &* 0x0000_2710_0000_0001
+        return (fours >> 32, count)
+    }
+
+    /// Ten to the power of 0...8.
+    @inline(__always)
+    static func powerOfTen(_ exponent: Int) -> UInt64 {
+        switch exponent {
+        case 0: 1
+        case 1: 10
+        case 2: 100
+        case 3: 1000
+        case 4: 10_000
+        case 5: 100_000
+        case 6: 1_000_000
+        case 7: 10_000_000
+        default: 100_000_000
+        }
+    }
+}
+
 extension OutputSpan<UInt8> {
     /// Appends a number in decimal digits: 20 bytes at the most.
     package mutating func append(decimal value: Int64) {
+        if 0..<10 ~= value { return append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)) }
         // 2^63 has 19 digits.
         var digits = [19 of UInt8](repeating: 0)
         var start = 19

@@ -6,28 +6,45 @@ public import JobModel
 /// without a job status has no `job_status`, one with attempt 0 has neither `attempt` nor `stored_seq`.
 public enum ContractJSON {
     /// The message that old clients are used to after telemetry was stored.
-    public static let telemetryMessage = "Telemetry received and processed"
+    public static let telemetryMessage: StaticString = "Telemetry received and processed"
     /// The message that old clients are used to after a completion was stored.
     public static let completionMessage = "Backup completed successfully, change_id recorded"
 
-    /// The answer to a telemetry message that was taken.
+    /// Writes the answer to a telemetry message that was taken, a JSON object, over what is there: nearly all answers are
+    /// these, and memory that is there costs nothing.
     ///
     /// - Parameters:
     ///   - answer: where the job stands now.
-    ///   - message: what became of the message.
+    ///   - message: what became of the message. No character of it needs an escape.
     ///   - nowMilliseconds: the time, in milliseconds since 1970 UTC.
-    /// - Returns: a JSON object.
+    ///   - bytes: what it is written over.
     public static func telemetry(
         _ answer: Answer,
-        message: String = telemetryMessage,
-        nowMilliseconds: Int64
-    ) -> [UInt8] {
-        var object = JSONWriter()
-        object.member("status", plain: "success")
-        object.member("message", message)
-        object.member("timestamp", atMilliseconds: nowMilliseconds)
-        object.standing(answer.jobStatus, attempt: answer.attempt, storedSeq: answer.storedSeq)
-        return object.finished()
+        message: StaticString = telemetryMessage,
+        nowMilliseconds: Int64,
+        over bytes: inout [UInt8]
+    ) {
+        bytes.removeAll(keepingCapacity: true)
+        // All at once: a `JSONWriter` asks for room for each member.
+        bytes.append(addingCapacity: 192 + message.utf8CodeUnitCount) { output in
+            output.append(copying: #"{"status":"success","message":""#)
+            output.append(copying: message)
+            output.append(copying: #"","timestamp":""#)
+            RFC3339.append(milliseconds: nowMilliseconds, to: &output)
+            output.append(UInt8(ascii: "\""))
+            if let status = answer.jobStatus {
+                output.append(copying: #","job_status":""#)
+                output.append(copying: status.rawValue.utf8.span)
+                output.append(UInt8(ascii: "\""))
+            }
+            if answer.attempt > 0 {
+                output.append(copying: #","attempt":"#)
+                output.append(decimal: answer.attempt)
+                output.append(copying: #","stored_seq":"#)
+                output.append(decimal: answer.storedSeq)
+            }
+            output.append(UInt8(ascii: "}"))
+        }
     }
 
     /// The answer to a disk's completion that was taken.

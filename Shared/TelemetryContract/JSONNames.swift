@@ -59,9 +59,15 @@ struct JSONNames<Name: RawRepresentable<String> & CaseIterable & Sendable & Equa
     /// The name at a place that `index(of:)` told.
     subscript(index: Int) -> Name { names[index] }
 
+    /// How many names there are.
+    var count: Int { names.count }
+
+    /// Whether the bits of the names that an object has are those of all required ones, and others.
+    func areAllThere(_ seen: UInt64) -> Bool { seen & requiredBits == requiredBits }
+
     /// The required names that an object lacks.
     func missing(in object: JSONObject) -> [Name] {
-        guard object.seen & requiredBits != requiredBits else { return [] }
+        guard !areAllThere(object.seen) else { return [] }
         return required.filter { name in
             names.firstIndex(of: name).map { object.seen & (1 << UInt64($0)) == 0 } ?? false
         }

@@ -91,7 +91,7 @@ extension JSONReader {
         var (value, count) = bytes.span.digits(at: start)
         if count == 8 {
             let (rest, restCount) = bytes.span.digits(at: start + 8)
-            value = value &* Self.power(restCount) &+ rest
+            value = value &* .powerOfTen(restCount) &+ rest
             count += restCount
         }
         guard (1..<16).contains(count), count == 1 || bytes.span[start] != UInt8(ascii: "0") else {
@@ -101,21 +101,6 @@ extension JSONReader {
         guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else { return nil }
         position = start + count
         return Int64(truncatingIfNeeded: value)
-    }
-
-    /// Ten to the power of 0...8.
-    private static func power(_ exponent: Int) -> UInt64 {
-        switch exponent {
-        case 0: 1
-        case 1: 10
-        case 2: 100
-        case 3: 1000
-        case 4: 10_000
-        case 5: 100_000
-        case 6: 1_000_000
-        case 7: 10_000_000
-        default: 100_000_000
-        }
     }
 
     /// The number as it was written.

@@ -3,15 +3,15 @@ internal import JobModel
 extension TelemetryDecoder {
     /// What telemetry messages may say: looked up once a message, since each look at a constant costs a call.
     final class ReportVocabulary: Sendable {
-        fileprivate let fields = JSONNames(required: ReportField.required)
-        fileprivate let diskFields = JSONNames(required: DiskReportField.required)
-        fileprivate let errorFields = JSONNames(required: ErrorField.required)
-        fileprivate let statuses = JSONNames<ReportedStatus>()
-        fileprivate let diskStatuses = JSONNames<ReportedDiskStatus>()
+        let fields = JSONNames(required: ReportField.required)
+        let diskFields = JSONNames(required: DiskReportField.required)
+        let errorFields = JSONNames(required: ErrorField.required)
+        let statuses = JSONNames<ReportedStatus>()
+        let diskStatuses = JSONNames<ReportedDiskStatus>()
     }
 
     static let reportVocabulary = ReportVocabulary()
-    private static let percentHundredthsMax: Int64 = 10_000
+    static let percentHundredthsMax: Int64 = 10_000
 
     /// Reads a telemetry message. A refused member leaves its default behind: the problem that it noted keeps
     /// the message from being used.

@@ -25,8 +25,10 @@ public enum TelemetryDecoder {
         jobType: String,
         jobID: JobID
     ) throws(ContractError) -> Report {
-        try decode(body) { fields throws(JSONFault) in
-            try readReport(&fields, reportVocabulary, jobType: jobType, jobID: jobID)
+        let vocabulary = reportVocabulary
+        if let report = try? plainReport(body, vocabulary, jobType: jobType, jobID: jobID) { return report }
+        return try decode(body) { fields throws(JSONFault) in
+            try readReport(&fields, vocabulary, jobType: jobType, jobID: jobID)
         }
     }
 

@@ -30,13 +30,16 @@ struct AnswerReader {
     }
 
     private mutating func answer(until end: Int) -> AnswerEnvelope? {
-        var id: UInt64 = 0
-        var answer = Answer(.unavailable)
+        // One by one: an answer that is filled member by member is copied on its way out.
+        var (id, attempt, storedSeq): (UInt64, Int64, Int64) = (0, 0, 0)
+        var (verdict, detail) = (Verdict.unavailable, "")
+        var jobStatus: JobStatus?
+        var command: ClientCommand?
         while reader.place < end {
             let tag = reader.varint()
             if tag == ProtobufReader.bytes(6) {
                 guard let text = reader.text() else { return nil }
-                answer.detail = text
+                detail = text
                 continue
             }
             guard let value = reader.varint() else { return nil }
@@ -44,28 +47,38 @@ struct AnswerReader {
             case ProtobufReader.number(1):
                 id = value
             case ProtobufReader.number(2):
-                guard value < 0x80, let verdict = Verdict(WireVerdict(rawValue: Int(value)) ?? .unspecified)
+                guard value < 0x80, let known = Verdict(WireVerdict(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
-                answer.verdict = verdict
+                verdict = known
             case ProtobufReader.number(3):
                 guard value < 0x80,
-                    let status = JobStatus(WireJobStatus(rawValue: Int(value)) ?? .unspecified)
+                    let known = JobStatus(WireJobStatus(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
-                answer.jobStatus = status
+                jobStatus = known
             case ProtobufReader.number(4):
-                answer.attempt = Int64(bitPattern: value)
+                attempt = Int64(bitPattern: value)
             case ProtobufReader.number(5):
-                answer.storedSeq = Int64(bitPattern: value)
+                storedSeq = Int64(bitPattern: value)
             case ProtobufReader.number(7):
                 guard value < 0x80,
-                    let command = ClientCommand(WireCommand(rawValue: Int(value)) ?? .unspecified)
+                    let known = ClientCommand(WireCommand(rawValue: Int(value)) ?? .unspecified)
                 else { return nil }
-                answer.command = command
+                command = known
             default:
                 return nil
             }
         }
         guard reader.place == end else { return nil }
-        return AnswerEnvelope(messageID: id, answer: answer)
+        return AnswerEnvelope(
+            messageID: id,
+            answer: Answer(
+                verdict,
+                jobStatus: jobStatus,
+                attempt: attempt,
+                storedSeq: storedSeq,
+                detail: detail,
+                command: command
+            )
+        )
     }
 }

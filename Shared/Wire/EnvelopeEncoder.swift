@@ -34,29 +34,35 @@ struct EnvelopeEncoder {
         _ envelope: borrowing Envelope,
         to frame: inout [UInt8]
     ) throws(WireError) {
-        guard case .report(let report) = envelope.message else {
+        guard let room = Self.room(for: envelope.message) else {
             return Self.append(2, try serialized(WireEnvelope(copy envelope)), to: &frame)
         }
-        let (id, age) = (envelope.messageID, envelope.ageMilliseconds)
-        frame.append(addingCapacity: Self.room(for: report)) { output in
+        let (id, age, message) = (envelope.messageID, envelope.ageMilliseconds, envelope.message)
+        frame.append(addingCapacity: room) { output in
             likelyLength = output.message(2, likelyLength: likelyLength) { output in
                 output.field(1, nonZero: id)
                 output.field(2, nonZero: UInt64(age))
                 likelyReportLength = output.message(10, likelyLength: likelyReportLength) {
-                    Self.write(report, &$0)
+                    Self.write(message, &$0)
                 }
             }
         }
     }
 
-    /// The most bytes that an envelope with a report takes.
-    private static func room(for report: borrowing Report) -> Int {
+    /// The most bytes that an envelope with a report takes. nil: it has something else.
+    private static func room(for message: JobMessage) -> Int? {
+        guard case .report(let report) = message else { return nil }
         let envelope = 2 * ProtobufRoom.prefix + 2 * ProtobufRoom.number
         let texts =
             ProtobufRoom.text(report.jobID.rawValue) + ProtobufRoom.text(report.phase)
             + ProtobufRoom.text(report.error ?? "")
         let disks = report.disks.count * (ProtobufRoom.prefix + 4 * ProtobufRoom.number)
         return envelope + texts + disks + 10 * ProtobufRoom.number
+    }
+
+    /// Writes a report's fields. Taken out of its message only here: a closure that holds a report copies it.
+    private static func write(_ message: JobMessage, _ output: inout OutputSpan<UInt8>) {
+        if case .report(let report) = message { write(report, &output) }
     }
 
     private static func write(_ report: borrowing Report, _ output: inout OutputSpan<UInt8>) {

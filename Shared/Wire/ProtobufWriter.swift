@@ -6,8 +6,13 @@ extension OutputSpan<UInt8> {
     private static var lengthDelimited: UInt64 { 2 }
 
     mutating func field(_ number: UInt64, _ varint: UInt64) {
-        append(varint: number << 3)
-        append(varint: varint)
+        guard number < 16, varint < 1 << 49, freeCapacity >= 8 else {
+            append(varint: number << 3)
+            return append(varint: varint)
+        }
+        // The tag is one byte, and the number has its seven others.
+        let (word, byteCount) = Self.word(of: varint)
+        append(word << 8 | number << 3, byteCount: byteCount &+ 1)
     }
 
     mutating func field(_ number: UInt64, nonZero varint: UInt64) {
@@ -80,12 +85,25 @@ extension OutputSpan<UInt8> {
     private mutating func append(varint: UInt64) {
         guard varint >= 0x80 else { return append(UInt8(truncatingIfNeeded: varint)) }
         guard varint < 1 << 56, freeCapacity >= 8 else { return append(longVarint: varint) }
+        let (word, byteCount) = Self.word(of: varint)
+        append(word, byteCount: byteCount)
+    }
+
+    /// A number of less than 57 bits as the bytes that it takes, and how many they are.
+    @inline(__always)
+    private static func word(of varint: UInt64) -> (UInt64, Int) {
         // Seven bits into each byte, by halves, quarters and eighths of the word.
         var word = varint & 0x0FFF_FFFF | (varint & 0x00FF_FFFF_F000_0000) << 4
         word = word & 0x0000_3FFF_0000_3FFF | (word & 0x0FFF_C000_0FFF_C000) << 2
         word = word & 0x007F_007F_007F_007F | (word & 0x3F80_3F80_3F80_3F80) << 1
-        let byteCount = (UInt64.bitWidth - varint.leadingZeroBitCount + 6) / 7
+        let byteCount = (UInt64.bitWidth - (varint | 1).leadingZeroBitCount + 6) / 7
         word |= 0x0080_8080_8080_8080 & ~(UInt64.max << UInt64(8 * (byteCount - 1)))
+        return (word, byteCount)
+    }
+
+    /// Writes so many bytes of a word, of which eight have room.
+    @inline(__always)
+    private mutating func append(_ word: UInt64, byteCount: Int) {
         // The store checks its bounds, and bytes are initialized by it.
         unsafe withUnsafeMutableBufferPointer { bytes, count in
             unsafe UnsafeMutableRawBufferPointer(bytes)

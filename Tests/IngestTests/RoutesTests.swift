@@ -21,7 +21,7 @@ import Testing
             reply(.answered(answer))
         }
         let request = DoorRequest(method: method, path: path, body: Array(body.utf8))
-        routes.serve(request, reply: DoorReply { made in response.withLock { $0 = made() } })
+        routes.serve(request, reply: DoorReply { made in response.withLock { $0 = made([]) } })
         return (try #require(response.withLock { $0 }), published.withLock { $0 })
     }
 

@@ -29,4 +29,21 @@ import Testing
             }
         }
     }
+
+    @Test func `a plain id is one of visible ASCII characters, and the same as any other of them`() {
+        for count in 0...70 {
+            let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: count)
+            let id = JobID(plain: bytes.span)
+            #expect(id == JobID(String(repeating: "x", count: count)))
+            for place in [0, count / 2, count - 1] where bytes.indices.contains(place) {
+                for byte in UInt8.min...UInt8.max {
+                    var bytes = bytes
+                    bytes[place] = byte
+                    let isPlain = count <= 64 && (0x21...0x7E).contains(byte)
+                    let id = JobID(plain: bytes.span)
+                    #expect(id == (isPlain ? JobID(String(decoding: bytes, as: UTF8.self)) : nil))
+                }
+            }
+        }
+    }
 }

@@ -111,9 +111,9 @@ final class SimulatedIngest: @unchecked Sendable {
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64?,
-        reply: @escaping @Sendable (Answer) -> Void
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
-        guard let desk, !isStopping else { return reply(Answer(.unavailable)) }
+        guard let desk, !isStopping else { return reply(.answered(Answer(.unavailable))) }
         let now = scheduler.now
         guard
             let index = WriterChoice.index(
@@ -123,18 +123,18 @@ final class SimulatedIngest: @unchecked Sendable {
             )
         else {
             desk.refuse(message.jobID, nowMilliseconds: now)
-            return reply(Answer(.unavailable))
+            return reply(.answered(Answer(.unavailable)))
         }
-        if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(refusal) }
+        if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(.answered(refusal)) }
         let receipt = world.receipt(in: name)
         let waiting = links.reduce(1) { $0 + $1.count }
         world.expect(
             waiting <= world.plan.windowCountMax + links.count * 4,
             "\(waiting) messages wait in \(name)'s windows, \(world.plan.windowCountMax) may"
         )
-        links[index].publish(message, receivedMilliseconds: receivedMilliseconds ?? now) { answer in
+        links[index].publish(message, receivedMilliseconds: receivedMilliseconds ?? now) { outcome in
             receipt.use()
-            reply(answer)
+            reply(outcome)
         }
     }
 

@@ -56,7 +56,7 @@ final class SimulatedLink: @unchecked Sendable {
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64,
-        reply: @escaping @Sendable (Answer) -> Void
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
         put(.message(message, reply: reply), receivedMilliseconds)
     }

@@ -179,7 +179,8 @@ final class SimulatedOutbox: @unchecked Sendable {
                 continue
             }
             ingest.publish(entry.message, receivedMilliseconds: entry.receivedMilliseconds) {
-                [self] answer in
+                [self] outcome in
+                guard case .answered(let answer) = outcome else { return }
                 mailbox.append(.verdict(job, id: id, answer))
                 wake()
             }

@@ -16,6 +16,17 @@ import Testing
         }
     }
 
+    @Test func `are zeros behind the end`() {
+        let bytes = Array(UInt8(1)...20)
+        for place in 0...40 {
+            var word: UInt64 = 0
+            for (shift, byte) in bytes.dropFirst(place).prefix(8).enumerated() {
+                word |= UInt64(byte) << (8 * shift)
+            }
+            #expect(bytes.span.paddedWord(at: place) == word, "\(place)")
+        }
+    }
+
     @Test(arguments: 1...26)
     func `differ if any one of them does`(count: Int) {
         let bytes = Array(0..<UInt8(count))

@@ -17,6 +17,16 @@ private let nasty =
 @Suite struct `An answer` {
     private let now: Int64 = 1_760_106_225_999
 
+    private func telemetry(
+        _ answer: Answer,
+        message: StaticString = ContractJSON.telemetryMessage,
+        nowMilliseconds: Int64
+    ) -> [UInt8] {
+        var bytes = Array("what was there before".utf8)
+        ContractJSON.telemetry(answer, message: message, nowMilliseconds: nowMilliseconds, over: &bytes)
+        return bytes
+    }
+
     @Test func `to telemetry says where the job stands`() throws {
         let answer = Answer(.applied, jobStatus: .running, attempt: 2, storedSeq: 7)
         let expected: NSDictionary = [
@@ -24,7 +34,17 @@ private let nasty =
             "timestamp": "2025-10-10T14:23:45Z",
             "job_status": "running", "stored_seq": 7, "attempt": 2,
         ]
-        #expect(try parsed(ContractJSON.telemetry(answer, nowMilliseconds: now)) == expected)
+        #expect(try parsed(telemetry(answer, nowMilliseconds: now)) == expected)
+    }
+
+    @Test func `to telemetry has room for the longest numbers and words`() throws {
+        let answer = Answer(.applied, jobStatus: .completed, attempt: .max, storedSeq: .max)
+        let expected: NSDictionary = [
+            "status": "success", "message": "Telemetry received and processed",
+            "timestamp": "9999-12-31T23:59:59Z",
+            "job_status": "completed", "stored_seq": Int64.max, "attempt": Int64.max,
+        ]
+        #expect(try parsed(telemetry(answer, nowMilliseconds: .max)) == expected)
     }
 
     @Test(arguments: [Int64.min, -10, -1, 0, 9, 10, 1_760_106_225_999, .max])
@@ -36,9 +56,9 @@ private let nasty =
 
     @Test func `to telemetry that waits in the outbox leaves out what is not known`() throws {
         let expected: NSDictionary = [
-            "status": "success", "message": nasty, "timestamp": "2025-10-10T14:23:45Z",
+            "status": "success", "message": "why", "timestamp": "2025-10-10T14:23:45Z",
         ]
-        let bytes = ContractJSON.telemetry(Answer(.unavailable), message: nasty, nowMilliseconds: now)
+        let bytes = telemetry(Answer(.unavailable), message: "why", nowMilliseconds: now)
         #expect(try parsed(bytes) == expected)
     }
 

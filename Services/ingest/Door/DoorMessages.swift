@@ -40,8 +40,8 @@ struct DoorResponse: Sendable, Equatable {
 
 /// Where the response to one request goes. Called once, from any thread; the response is made where the connection lives.
 struct DoorReply: Sendable {
-    /// Makes the response.
-    typealias Making = @Sendable () -> DoorResponse
+    /// Makes the response. It may take the bytes that it gets for the body's memory, whatever is in them.
+    typealias Making = @Sendable (consuming [UInt8]) -> DoorResponse
 
     private enum Way {
         /// Into the door's box. Nearly all go there, and need nothing made for it.

@@ -18,8 +18,8 @@ struct Courier: Sendable {
         var accept: @Sendable (JobMessage, Int64, @escaping @Sendable (Bool) -> Void) -> Void
     }
 
-    /// Sends one message to a writer.
-    let publish: @Sendable (JobMessage, @escaping @Sendable (Answer) -> Void) -> Void
+    /// Sends one message to a writer, and tells the answer: never `kept`.
+    let publish: @Sendable (JobMessage, @escaping @Sendable (Outcome) -> Void) -> Void
     /// nil: messages wait nowhere.
     let shelf: Shelf?
     /// Hears of a message that was turned away though its client will not repeat it.
@@ -28,14 +28,16 @@ struct Courier: Sendable {
     /// Brings one message, received now. The reply comes once, from any thread.
     func bring(
         _ message: JobMessage,
-        nowMilliseconds: Int64,
+        nowMilliseconds: @autoclosure () -> Int64,
         reply: @escaping @Sendable (Outcome) -> Void
     ) {
         guard let shelf, message.isToldOnce else {
-            return publish(message) { reply(.answered($0)) }
+            // As it is: a closure around it would be allocated for each message.
+            return publish(message, reply)
         }
+        let receivedMilliseconds = nowMilliseconds()
         let keep: @Sendable (Answer) -> Void = { answer in
-            shelf.accept(message, nowMilliseconds) { isKept in
+            shelf.accept(message, receivedMilliseconds) { isKept in
                 if !isKept { refused(message.jobID) }
                 reply(isKept ? .kept : .answered(answer))
             }
@@ -44,12 +46,13 @@ struct Courier: Sendable {
         guard !shelf.holds(message.jobID) else {
             return keep(Answer(.unavailable, detail: "The outbox cannot take it now; try again."))
         }
-        publish(message) { answer in
+        publish(message) { outcome in
+            guard case .answered(let answer) = outcome else { return reply(outcome) }
             switch answer.verdict {
             case .unavailable, .held: keep(answer)
             case .applied, .created, .repeated, .superseded, .unknownJob, .unknownDisk, .terminal, .conflict,
                 .rejected:
-                reply(.answered(answer))
+                reply(outcome)
             }
         }
     }

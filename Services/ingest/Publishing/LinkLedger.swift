@@ -8,7 +8,7 @@ struct LinkLedger {
     /// Something on its way to the writer.
     struct Ticket: Sendable {
         enum Content: Sendable {
-            case message(JobMessage, reply: @Sendable (Answer) -> Void)
+            case message(JobMessage, reply: @Sendable (Outcome) -> Void)
             case beat(signsOff: Bool)
         }
         var content: Content
@@ -101,7 +101,7 @@ struct LinkLedger {
                     waitMilliseconds: nowMilliseconds - ticket.sinceMilliseconds,
                     nowMilliseconds: nowMilliseconds
                 )
-                reply(envelope.answer)
+                reply(.answered(envelope.answer))
             case .beat:
                 let isStored = envelope.answer.verdict == .applied
                 if isStored { credit.stored(envelope.messageID) }
@@ -144,7 +144,7 @@ struct LinkLedger {
             guard case .message(let message, let reply) = ticket.content else { continue }
             let answer = Answer(.unavailable, detail: detail)
             desk.answered(message, answer, waitMilliseconds: nil, nowMilliseconds: nowMilliseconds)
-            reply(answer)
+            reply(.answered(answer))
         }
     }
 }

@@ -49,23 +49,23 @@ final class Publisher: Sendable {
     /// - Parameters:
     ///   - message: the message.
     ///   - receivedMilliseconds: when the door received it, by this machine's monotonic clock. nil: now.
-    ///   - reply: gets the verdict.
+    ///   - reply: gets the answer: never `kept`.
     func publish(
         _ message: JobMessage,
         receivedMilliseconds: Int64? = nil,
-        reply: @escaping @Sendable (Answer) -> Void
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
         guard !isStopping.load(ordering: .relaxed) else {
-            return reply(Answer(.unavailable, detail: "The ingest is shutting down; try again."))
+            return reply(.answered(Answer(.unavailable, detail: "The ingest is shutting down; try again.")))
         }
         let now = MonotonicClock.nowMilliseconds
         guard let link = link(for: message.jobID, now) else {
             desk.refuse(message.jobID, nowMilliseconds: now)
             let details = states.map(\.detail).filter { !$0.isEmpty }.joined(separator: " ")
             let why = details.isEmpty ? "No writer answers." : details
-            return reply(Answer(.unavailable, detail: "\(why) Try again."))
+            return reply(.answered(Answer(.unavailable, detail: "\(why) Try again.")))
         }
-        if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(refusal) }
+        if let refusal = desk.enter(message, nowMilliseconds: now) { return reply(.answered(refusal)) }
         link.publish(
             message,
             receivedMilliseconds: receivedMilliseconds ?? now,

@@ -72,7 +72,7 @@ final class WriterLink: Sendable {
         _ message: JobMessage,
         receivedMilliseconds: Int64,
         nowMilliseconds: Int64,
-        reply: @escaping @Sendable (Answer) -> Void
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
         put(.message(message, reply: reply), receivedMilliseconds, nowMilliseconds)
     }
@@ -104,12 +104,15 @@ final class WriterLink: Sendable {
         _ receivedMilliseconds: Int64,
         _ nowMilliseconds: Int64
     ) {
-        let ticket = LinkLedger.Ticket(
-            content: content,
-            receivedMilliseconds: receivedMilliseconds,
-            sinceMilliseconds: nowMilliseconds
-        )
-        inbox.withLock { $0.append(ticket) }
+        inbox.withLock {
+            $0.append(
+                LinkLedger.Ticket(
+                    content: content,
+                    receivedMilliseconds: receivedMilliseconds,
+                    sinceMilliseconds: nowMilliseconds
+                )
+            )
+        }
     }
 
     private func run() {

@@ -40,7 +40,7 @@ extension Routes {
     func refuse(_ reply: DoorReply, _ error: ContractError, _ request: DoorRequest, legacy: Bool) {
         // Not the request itself, here and below: its bytes are lent.
         let path = request.path
-        reply {
+        reply { _ in
             self.counters.refused.increment()
             let now = legacy ? WallClock.nowMilliseconds : nil
             return DoorResponse(ProblemDocument(error, instance: path), legacyMilliseconds: now)
@@ -58,7 +58,7 @@ extension Routes {
         headers: [DoorResponse.Header] = []
     ) {
         let path = request.path
-        reply {
+        reply { _ in
             let document = ProblemDocument(status: status, title: title, detail: detail, instance: path)
             let now = legacy ? WallClock.nowMilliseconds : nil
             var response = DoorResponse(document, legacyMilliseconds: now)

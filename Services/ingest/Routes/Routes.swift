@@ -50,10 +50,10 @@ final class Routes: Sendable {
         case (3, "backups") where isOurs:
             method("POST", request, reply) { register(request, reply) }
         case (3, "health") where isOurs, (1, "health"):
-            method("GET", request, reply) { reply { self.healthReport() } }
+            method("GET", request, reply) { reply { _ in self.healthReport() } }
         case (2, "beat") where path == beatPath:
             beat()
-            reply { DoorResponse(status: 200, contentType: "text/plain", body: []) }
+            reply { _ in DoorResponse(status: 200, contentType: "text/plain", body: []) }
         default:
             refuse(reply, 404, "Not Found", "there is no \(path) here", request)
         }
@@ -66,15 +66,13 @@ final class Routes: Sendable {
         refuse(reply, 405, "Method Not Allowed", detail, request, headers: [allowed])
     }
 
-    /// The job id of a backup's telemetry path, if it stands there as it is. nil: the path is another one, or has escapes.
+    /// The job id of a backup's telemetry path, if it stands there as it is. nil: the path is another one, or
+    /// has escapes or an unusual id.
     private static func plainBackupID(_ path: Span<UInt8>) -> JobID? {
         let start = backupTelemetry.utf8CodeUnitCount
         guard path.has(backupTelemetry, at: 0) else { return nil }
-        for place in start..<path.count
-        where path[place] == UInt8(ascii: "/") || path[place] == UInt8(ascii: "%") { return nil }
-        // By its span: that spares generic code.
-        guard let id = try? UTF8Span(validating: path.extracting(start...)) else { return nil }
-        return JobID(String(copying: id))
+        let id = path.extracting(start...)
+        return id.has(either: "/", or: "%") ? nil : JobID(plain: id)
     }
 
     private func telemetry(_ request: DoorRequest, type: String, id: String, _ reply: DoorReply) {
@@ -92,23 +90,8 @@ final class Routes: Sendable {
     private func telemetry(_ request: DoorRequest, _ jobID: JobID, path: String?, _ reply: DoorReply) {
         do {
             let report = try TelemetryDecoder.report(body: request.body.span, jobType: "backup", jobID: jobID)
-            let hasSeq = report.seq != nil
-            publish(.report(report)) { outcome in
-                reply {
-                    self.response(
-                        to: outcome,
-                        jobID,
-                        path ?? "\(Self.backupTelemetry)\(jobID)",
-                        legacy: false
-                    ) { answer, now in
-                        ContractJSON.telemetry(
-                            answer,
-                            message: Self.message(answer, hasSeq: hasSeq),
-                            nowMilliseconds: now
-                        )
-                    }
-                }
-            }
+            let exchange = TelemetryExchange(self, jobID, path: path, hasSeq: report.seq != nil, reply)
+            publish(.report(report)) { exchange.take($0) }
         } catch {
             refuse(reply, error, request, legacy: false)
         }
@@ -122,7 +105,7 @@ final class Routes: Sendable {
             let completion = try TelemetryDecoder.completion(body: request.body.span, jobID: jobID)
             let (path, changeID) = (request.path, completion.changeID)
             publish(.completion(completion)) { outcome in
-                reply {
+                reply { _ in
                     self.response(to: outcome, jobID, path, legacy: true) { answer, now in
                         ContractJSON.completion(
                             answer,
@@ -146,7 +129,7 @@ final class Routes: Sendable {
             let cancel = try TelemetryDecoder.cancelRequest(body: request.body.span, jobID: jobID)
             let path = request.path
             publish(.cancel(cancel)) { outcome in
-                reply {
+                reply { _ in
                     self.response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.cancel(answer, jobID: jobID, nowMilliseconds: now)
                     }
@@ -162,7 +145,7 @@ final class Routes: Sendable {
             let registration = try TelemetryDecoder.registration(body: request.body.span)
             let (path, jobID) = (request.path, registration.jobID)
             publish(.registration(registration)) { outcome in
-                reply {
+                reply { _ in
                     self.response(to: outcome, jobID, path, legacy: false) { answer, now in
                         ContractJSON.registration(answer, jobID: jobID, nowMilliseconds: now)
                     }
@@ -186,17 +169,7 @@ final class Routes: Sendable {
         )
     }
 
-    private static let backupTelemetry: StaticString = "/api/v1/telemetry/backup/"
+    static let backupTelemetry: StaticString = "/api/v1/telemetry/backup/"
     private static let jobIDHelp =
         "the path's job id must have 1 to 64 characters, no control characters, and no space at either end"
-
-    /// Old clients are told what they always were; the others, what became of the message.
-    private static func message(_ answer: Answer, hasSeq: Bool) -> String {
-        guard hasSeq else { return ContractJSON.telemetryMessage }
-        return switch answer.verdict {
-        case .repeated: "Telemetry was stored before; nothing changed"
-        case .superseded: "Newer telemetry was stored before; nothing but the contact changed"
-        default: ContractJSON.telemetryMessage
-        }
-    }
 }

@@ -28,7 +28,7 @@ import Threading
                     servedCount += 1
                     if keepsReplies { return replies.append(reply) }
                     let body = [UInt8](repeating: 0x20, count: bodyByteCount)
-                    reply { DoorResponse(status: 200, body: body) }
+                    reply { _ in DoorResponse(status: 200, body: body) }
                 },
                 turnEnds: {},
                 pass: { [unowned self] in passed.append($0) }
@@ -59,7 +59,7 @@ import Threading
         #expect(!door.rest())
         // Answers that are there end it before it begins, and none is due afterwards.
         ask(clients[1])
-        for reply in door.replies { reply { DoorResponse(status: 200, body: []) } }
+        for reply in door.replies { reply { _ in DoorResponse(status: 200, body: []) } }
         #expect(!door.rest())
         door.turn()
         #expect(!door.rest())
@@ -135,10 +135,10 @@ import Threading
             while loop.takeTurn(milliseconds: 0) {}
         }
         let response = DoorResponse(status: 200, body: [])
-        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 1)) { response })
+        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 1)) { _ in response })
         while loop.takeTurn(milliseconds: 0) {}
         #expect(clients[1].receive().isEmpty)
-        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 2)) { response })
+        box.deliver(DoorBox.Delivery(lane: DoorBox.LaneID(place: 0, turn: 2)) { _ in response })
         while loop.takeTurn(milliseconds: 0) {}
         #expect(!clients[1].receive().isEmpty)
     }
@@ -155,7 +155,7 @@ import Threading
                     // From elsewhere, once the door sleeps.
                     _ = DedicatedThread(name: "writer") {
                         Pause.milliseconds(50)
-                        reply { DoorResponse(status: 200, body: []) }
+                        reply { _ in DoorResponse(status: 200, body: []) }
                         box.stop()
                     }
                 },

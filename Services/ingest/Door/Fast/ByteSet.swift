@@ -38,8 +38,31 @@ extension Span<UInt8> {
         let text = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
         guard offset + text.count <= count else { return false }
         let part = extracting(offset..<offset + text.count)
-        for place in text.indices where text[place] != part[place] { return false }
-        return true
+        guard text.count >= 8 else {
+            for place in text.indices where text[place] != part[place] { return false }
+            return true
+        }
+        // Eight at a time, the last ones together with some before them.
+        var place = 0
+        while place < text.count &- 8 {
+            guard part.word(at: place) == text.word(at: place) else { return false }
+            place &+= 8
+        }
+        return part.word(at: text.count &- 8) == text.word(at: text.count &- 8)
+    }
+
+    /// Whether one of two ASCII characters stands anywhere.
+    func has(either one: Unicode.Scalar, or other: Unicode.Scalar) -> Bool {
+        let (ones, others) = (Self.ones &* UInt64(one.value), Self.ones &* UInt64(other.value))
+        var index = end(from: 0) { word in
+            let (word, other) = (word ^ ones, word ^ others)
+            return (word &- Self.ones) & ~word | (other &- Self.ones) & ~other
+        }
+        while index < count {
+            if self[index] == UInt8(ascii: one) || self[index] == UInt8(ascii: other) { return true }
+            index += 1
+        }
+        return false
     }
 
     /// Whether this is the text, which is in lower case, whatever the case of the letters here.
@@ -83,12 +106,16 @@ extension Span<UInt8> {
     }
 
     @inline(__always)
+    private func word(at offset: Int) -> UInt64 {
+        // The load checks its bounds; it counts as unsafe only for types that some bit patterns do not fit.
+        UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    @inline(__always)
     private func end(from start: Int, _ mark: (UInt64) -> UInt64) -> Int {
         var index = start
         while index + 8 <= count {
-            // The load checks its bounds; it counts as unsafe only for types that some bit patterns do not fit.
-            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let marks = mark(UInt64(littleEndian: word)) & (Self.ones * 0x80)
+            let marks = mark(word(at: index)) & (Self.ones * 0x80)
             guard marks == 0 else { return index + marks.trailingZeroBitCount / 8 }
             index += 8
         }

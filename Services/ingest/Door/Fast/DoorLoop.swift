@@ -55,6 +55,9 @@ struct DoorLoop: ~Copyable {
     private var buffer = [UInt8](repeating: 0, count: bufferByteCount)
     /// Answers that are handed out, and their memory.
     private var deliveries: [DoorBox.Delivery] = []
+    /// The answer that is sent, and its body, for their memory.
+    private var answer: [UInt8] = []
+    private var body: [UInt8] = []
 
     init(listener: Listener?, box: DoorBox, limits: DoorLimits, ways: Ways) {
         self.listener = listener
@@ -261,7 +264,11 @@ struct DoorLoop: ~Copyable {
         dueCount -= 1
         guard let connection = connection(delivery.lane), connection.lane.isAnswering else { return }
         let keepsAlive = connection.lane.answered(nowMilliseconds: now)
-        let answer = delivery.response().bytes(keepsAlive: keepsAlive)
+        var memory: [UInt8] = []
+        swap(&memory, &body)
+        let response = delivery.response(consume memory)
+        response.write(over: &answer, keepsAlive: keepsAlive)
+        body = response.body
         guard let count = connection.socket.send(answer) else { return close(connection) }
         if count < answer.count {
             connection.unsent = Array(answer[count...])

@@ -2,8 +2,8 @@ import NIOHTTP1
 import TelemetryContract
 
 extension DoorResponse {
-    /// The whole response, status line to body, as it goes over the connection.
-    func bytes(keepsAlive: Bool) -> [UInt8] {
+    /// Writes the whole response, status line to body, as it goes over the connection, over what is there.
+    func write(over bytes: inout [UInt8], keepsAlive: Bool) {
         var (statusLine, more) = ("", "")
         if status != 200 {
             let status = HTTPResponseStatus(statusCode: status)
@@ -13,7 +13,8 @@ extension DoorResponse {
         if !keepsAlive { more += "\r\nconnection: close" }
         let parts = statusLine.utf8.count + contentType.utf8.count + more.utf8.count + body.count
         // Room for all at once: each append to an array asks whether it may.
-        return [UInt8](capacity: 128 + parts) { output in
+        bytes.removeAll(keepingCapacity: true)
+        bytes.append(addingCapacity: 128 + parts) { output in
             if status == 200 {
                 output.append(copying: "HTTP/1.1 200 OK\r\ncontent-type: ")
             } else {

@@ -89,7 +89,7 @@ private struct PlainHead {
         guard try peek(bytes) == UInt8(ascii: "/") else { throw .other }
         // A path is mostly these; eight are looked at together, the others one by one.
         index = bytes.endOfLetters(orFrom: "-", to: ":", from: index)
-        try skip(.pathBytes, bytes)
+        if try peek(bytes) != UInt8(ascii: " ") { try skip(.pathBytes, bytes) }
         path = start..<index
         if try peek(bytes) == UInt8(ascii: "?") {
             index += 1
@@ -102,7 +102,7 @@ private struct PlainHead {
     private mutating func header(in bytes: Span<UInt8>, _ limits: DoorLimits) throws(Stop) {
         let name = index
         index = bytes.endOfLetters(orFrom: "-", to: "-", from: index)
-        try skip(.tokenBytes, bytes)
+        if try peek(bytes) != UInt8(ascii: ":") { try skip(.tokenBytes, bytes) }
         let nameEnd = index
         guard nameEnd > name else { throw .other }
         try take(":", bytes)
@@ -151,12 +151,14 @@ private struct PlainHead {
         return bytes[index]
     }
 
+    @inline(__always)
     private mutating func take(_ text: StaticString, _ bytes: Span<UInt8>) throws(Stop) {
-        if bytes.has(text, at: index) {
-            index += text.utf8CodeUnitCount
-            return
-        }
-        // It is cut, or another one.
+        guard bytes.has(text, at: index) else { return try takeBytewise(text, bytes) }
+        index += text.utf8CodeUnitCount
+    }
+
+    /// It is cut, or another one.
+    private mutating func takeBytewise(_ text: StaticString, _ bytes: Span<UInt8>) throws(Stop) {
         for place in 0..<text.utf8CodeUnitCount {
             guard unsafe text.utf8Start[place] == (try peek(bytes)) else { throw .other }
             index += 1

@@ -110,9 +110,9 @@ final class DoorHandler: ChannelInboundHandler {
             // Requests that came at once are handed on within the writing of the answer before: were they also answered
             // within it, each would take its share of the stack.
             if eventLoop.inEventLoop, !bound.value.0.isWriting {
-                bound.value.0.answer(response(), bound.value.1)
+                bound.value.0.answer(response([]), bound.value.1)
             } else {
-                eventLoop.execute { bound.value.0.answer(response(), bound.value.1) }
+                eventLoop.execute { bound.value.0.answer(response([]), bound.value.1) }
             }
         }
         serve(request, reply)
