@@ -8,8 +8,10 @@ extension BatchTables {
     /// - Throws: `DatabaseError`.
     func update(_ progress: JobProgress, nowMilliseconds now: Int64) throws(DatabaseError) -> Bool {
         try fill(ProgressStatements.jobs)
-        try insert(progress, now)
-        let jobCount = try connection.prepare(progressSQL.updateJobs).execute([.int(now)])
+        try insert(progress)
+        let jobCount = try connection.prepare(progressSQL.updateJobs).execute(
+            Array(repeating: .int(now), count: ProgressStatements.nowCount)
+        )
         guard jobCount == progress.count else { return false }
         try fill(ProgressStatements.disks)
         try insert(progress.disks)
@@ -21,28 +23,33 @@ extension BatchTables {
         }
     }
 
-    private func insert(_ jobs: JobProgress, _ now: Int64) throws(DatabaseError) {
-        let histories = jobs.histories
-        let times = jobs.isPoint.indices.map { jobs.isPoint[$0] ? now : histories[$0].lastMilliseconds }
-        try connection.prepare(progressSQL.insertJobs).executeBulk(
-            [.numbers((0..<jobs.count).map { Int64($0) })]
-                + Array(repeating: .texts(jobs.ids), count: keys.idCount) + [
-                    .texts(jobs.phases), .numbers(jobs.bytes), .numbers(jobs.totals), .ints(jobs.speeds),
-                    .ints(jobs.etas), .numbers(jobs.percents), .numbers(jobs.attempts), .numbers(jobs.seqs),
-                    .numbers(jobs.leastSeqs), .numbers(jobs.mostSeqs), .ints(jobs.keys), .ints(jobs.oldKeys),
-                    .ints(times), .ints(histories.map(\.lastMilliseconds)),
-                    .numbers(jobs.ages.map { $0 * 1000 }),
-                    .numbers(jobs.ages.map { now - $0 }),
-                ],
-            rowCount: jobs.count
-        )
+    private func insert(_ jobs: JobProgress) throws(DatabaseError) {
+        let ids = jobs.texts { $0.id }
+        var columns = [BulkColumn.numbers((0..<jobs.count).map { ProgressStatements.key(ofJob: $0) })]
+        columns += Array(repeating: ids, count: keys.idCount)
+        columns += [
+            jobs.texts { $0.phase }, jobs.numbers { $0.bytes }, jobs.numbers { $0.total },
+            jobs.ints { $0.speed }, jobs.ints { $0.eta },
+            jobs.numbers { $0.percentHundredths | ($0.isPoint ? ProgressStatements.isPoint : 0) },
+            jobs.numbers { $0.attempt }, jobs.numbers { $0.seq }, jobs.numbers { $0.mostSeq },
+            jobs.ints { $0.history.lastMilliseconds }, jobs.numbers { $0.age },
+        ]
+        if jobs.hasClocks {
+            columns += [
+                jobs.numbers { $0.leastSeq }, jobs.ints { $0.clockMilliseconds },
+                jobs.ints { $0.oldClockMilliseconds },
+            ]
+        }
+        try connection.prepare(jobs.hasClocks ? progressSQL.insertJobsWithClocks : progressSQL.insertJobs)
+            .executeBulk(columns, rowCount: jobs.count)
     }
 
-    private func insert(_ disks: JobProgress.DiskColumns) throws(DatabaseError) {
+    private func insert(_ disks: [JobProgress.DiskRow]) throws(DatabaseError) {
         try connection.prepare(progressSQL.insertDisks).executeBulk(
             [
-                .numbers(disks.ordinals), .numbers(disks.indices), .numbers(disks.modes),
-                .numbers(disks.bytes), .numbers(disks.percents), .numbers(disks.totals),
+                .numbers(disks.map(\.key)),
+                .numbers(disks.map { $0.word | Int64($0.percentHundredths) }),
+                .numbers(disks.map(\.bytes)), .numbers(disks.map(\.total)),
             ],
             rowCount: disks.count
         )
