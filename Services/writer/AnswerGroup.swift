@@ -13,6 +13,9 @@ struct AnswerGroup: Sendable {
         self.sender = sender
     }
 
+    /// Makes room for so many answers.
+    mutating func reserveCapacity(_ count: Int) { answers.reserveCapacity(count) }
+
     /// Adds the answer to a message.
     mutating func append(_ answer: Answer, to messageID: UInt64) {
         answers.append(AnswerEnvelope(messageID: messageID, answer: answer))
@@ -27,7 +30,10 @@ struct AnswerGroup: Sendable {
             let sender = items[place].sender
             if groups.isEmpty || groups[current].sender != sender {
                 current = groups.firstIndex { $0.sender == sender } ?? groups.count
-                if current == groups.count { groups.append(AnswerGroup(sender: sender)) }
+                if current == groups.count {
+                    groups.append(AnswerGroup(sender: sender))
+                    groups[current].reserveCapacity(items.count - place)
+                }
             }
             groups[current].append(answers[place], to: items[place].messageID)
         }

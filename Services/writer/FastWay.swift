@@ -9,8 +9,8 @@ import JobModel
 struct FastWay {
     /// What the rules made of the remembered jobs, ascending by id.
     var progress = JobProgress()
-    /// What is to be remembered of them, once that is stored, and where.
-    private(set) var memories: [(place: JobMemory.Place, job: RememberedJob)] = []
+    /// Where they are remembered: once that is stored, with what it says of them.
+    private(set) var places: [JobMemory.Place] = []
     /// The answers, by the places of their items. What goes the careful way is only told there.
     private(set) var answers: [Answer]
     /// The places of the items that have to go the careful way, ascending.
@@ -24,7 +24,9 @@ struct FastWay {
     ///   - nowMilliseconds: the monotonic time of this machine.
     init(_ items: [LaneItem], _ memory: JobMemory, nowMilliseconds: Int64) {
         answers = Array(repeating: Answer(.unavailable), count: items.count)
-        memories.reserveCapacity(items.count)
+        guard let anyID = items.first?.message.jobID else { return }
+        var merge = RememberedJob.Merge(anyID)
+        places.reserveCapacity(items.count)
         progress.reserveCapacity(items.count)
         let order = Self.sorted(items)
         var start = 0
@@ -35,7 +37,7 @@ struct FastWay {
             {
                 end += 1
             }
-            if !merge(order[start..<end], items, memory, nowMilliseconds) {
+            if !take(order[start..<end], items, memory, &merge, nowMilliseconds) {
                 rest += order[start..<end].map(\.place)
             }
             start = end
@@ -73,35 +75,42 @@ struct FastWay {
         return order
     }
 
-    private mutating func merge(
+    /// - Returns: false where the job's messages have to go the careful way.
+    private mutating func take(
         _ group: ArraySlice<Item>,
         _ items: [LaneItem],
-        _ memory: JobMemory,
+        _ memory: borrowing JobMemory,
+        _ merge: inout RememberedJob.Merge,
         _ now: Int64
     ) -> Bool {
         guard let first = group.first, let place = memory.place(of: items[first.place].jobHash) else {
             return false
         }
-        let (before, history) = memory[place]
-        var merge = RememberedJob.Merge(before, items[first.place].message.jobID)
+        let history = memory.look(at: place, &merge.before)
+        merge.begin(items[first.place].message.jobID)
         var age = Int64.max
         for item in group {
-            guard case .report(let report) = items[item.place].message, let answer = merge.take(report) else {
-                return false
-            }
+            guard let answer = Self.merge(items[item.place].message, &merge) else { return false }
             answers[item.place] = answer
             age = min(age, max(0, now - items[item.place].receivedMilliseconds))
         }
-        guard let (after, seqs) = merge.end() else { return false }
+        guard let seqs = merge.end() else { return false }
         progress.append(
             merge.job,
-            from: before,
-            to: after,
+            from: merge.before,
             seqs: seqs,
             history: history,
             contactAgeMilliseconds: age
         )
-        memories.append((place, after))
+        places.append(place)
         return true
+    }
+
+    private static func merge(_ message: borrowing JobMessage, _ merge: inout RememberedJob.Merge) -> Answer?
+    {
+        switch message {
+        case .report(let report): merge.take(report)
+        case .completion, .registration, .cancel: nil
+        }
     }
 }

@@ -65,14 +65,25 @@ struct JobMemory {
 
     /// What is remembered there.
     subscript(place: Place) -> (job: RememberedJob, history: JobHistory) {
-        shelves[place.shelf].entry(place.slot)
+        var job = RememberedJob()
+        let history = look(at: place, &job)
+        return (job, history)
+    }
+
+    /// Puts what is remembered there into `job`, whose memory it takes.
+    ///
+    /// - Returns: where the job's history stands.
+    func look(at place: Place, _ job: inout RememberedJob) -> JobHistory {
+        shelves[place.shelf].read(place.slot, &job)
     }
 
     /// Takes over what was committed on the fast way; before anything is forgotten or new.
-    mutating func note(_ fast: FastWay) {
-        for index in fast.memories.indices {
-            let (place, job) = fast.memories[index]
-            shelves[place.shelf].put(job, fast.progress.histories[index], generation, place.slot)
+    mutating func note(_ fast: borrowing FastWay) {
+        var firstDisk = 0
+        for index in fast.places.indices {
+            let place = fast.places[index]
+            shelves[place.shelf].put(fast.progress, index, firstDisk: firstDisk, generation, place.slot)
+            firstDisk += place.shelf
         }
     }
 
@@ -223,56 +234,78 @@ private struct Shelf {
     mutating func release(_ slot: Int) { free.append(UInt32(slot)) }
 
     mutating func put(_ job: RememberedJob, _ history: JobHistory, _ generation: UInt8, _ slot: Int) {
-        let chunk = slot / Self.chunkSlotCount
-        var at = slot % Self.chunkSlotCount * wordCount
+        let at = slot % Self.chunkSlotCount * wordCount
+        var words = chunks[slot / Self.chunkSlotCount].mutableSpan
         let start = history.startedMilliseconds.map { $0 / 1000 & 0xFFFF_FFFF } ?? 0
-        chunks[chunk][at] = job.attempt << 32 | start
-        chunks[chunk][at + 1] = job.seq
-        chunks[chunk][at + 2] = job.clockKey?.milliseconds ?? Self.none
-        chunks[chunk][at + 3] = history.lastMilliseconds ?? Self.none
-        at += Self.headWordCount
-        for disk in job.disks {
-            chunks[chunk][at] = disk.bytes
-            chunks[chunk][at + 1] = disk.total
-            chunks[chunk][at + 2] =
+        words[at] = job.attempt << 32 | start
+        words[at + 1] = job.seq
+        words[at + 2] = job.clockKey?.milliseconds ?? Self.none
+        words[at + 3] = history.lastMilliseconds ?? Self.none
+        for place in job.disks.indices {
+            let disk = job.disks[place]
+            let word = at + Self.headWordCount + place * Self.diskWordCount
+            words[word] = disk.bytes
+            words[word + 1] = disk.total
+            words[word + 2] =
                 Int64(disk.index) << 32 | Int64(disk.percentHundredths) << 16
                 | Int64(Self.statuses.firstIndex(of: disk.status) ?? 0) << 8 | Int64(generation)
-            at += Self.diskWordCount
         }
     }
 
-    func entry(_ slot: Int) -> (job: RememberedJob, history: JobHistory) {
-        let chunk = slot / Self.chunkSlotCount
+    /// Puts in what plain progress changes of the job that is in the slot.
+    ///
+    /// - Parameters:
+    ///   - progress: what was stored.
+    ///   - index: which of the jobs there.
+    ///   - firstDisk: where its disks begin there.
+    ///   - generation: that in which it was heard of.
+    ///   - slot: where it is.
+    mutating func put(
+        _ progress: borrowing JobProgress,
+        _ index: Int,
+        firstDisk: Int,
+        _ generation: UInt8,
+        _ slot: Int
+    ) {
         let at = slot % Self.chunkSlotCount * wordCount
+        var words = chunks[slot / Self.chunkSlotCount].mutableSpan
+        words[at + 1] = progress.seq(index)
+        words[at + 2] = progress.clockMilliseconds(index) ?? Self.none
+        words[at + 3] = progress.historyMilliseconds(index) ?? Self.none
+        for place in 0..<diskCount {
+            let disk = progress.disk(firstDisk + place)
+            let word = at + Self.headWordCount + place * Self.diskWordCount
+            words[word] = disk.bytes
+            words[word + 2] =
+                words[word + 2] & ~0xFFFF_00FF | Int64(disk.percentHundredths) << 16 | Int64(generation)
+        }
+    }
+
+    func read(_ slot: Int, _ job: inout RememberedJob) -> JobHistory {
+        let at = slot % Self.chunkSlotCount * wordCount
+        let words = chunks[slot / Self.chunkSlotCount]
         func time(_ word: Int64) -> Int64? { word == Self.none ? nil : word }
-        var disks: [RememberedJob.RememberedDisk] = []
-        disks.reserveCapacity(diskCount)
+        job.attempt = words[at] >> 32
+        job.seq = words[at + 1]
+        job.clockKey = time(words[at + 2]).map { ClockKey(progressMilliseconds: $0) }
+        job.disks.removeAll(keepingCapacity: true)
         for disk in 0..<diskCount {
             let place = at + Self.headWordCount + disk * Self.diskWordCount
-            let word = chunks[chunk][place + 2]
-            disks.append(
+            let word = words[place + 2]
+            job.disks.append(
                 RememberedJob.RememberedDisk(
-                    bytes: chunks[chunk][place],
-                    total: chunks[chunk][place + 1],
+                    bytes: words[place],
+                    total: words[place + 1],
                     index: Int32(truncatingIfNeeded: word >> 32),
                     percentHundredths: Int16(truncatingIfNeeded: word >> 16),
                     status: Self.statuses[Int(word >> 8 & 0xFF)]
                 )
             )
         }
-        let head = chunks[chunk][at]
-        let start = head & 0xFFFF_FFFF
-        return (
-            RememberedJob(
-                attempt: head >> 32,
-                seq: chunks[chunk][at + 1],
-                clockMilliseconds: time(chunks[chunk][at + 2]),
-                disks: disks
-            ),
-            JobHistory(
-                lastMilliseconds: time(chunks[chunk][at + 3]),
-                startedMilliseconds: start == 0 ? nil : start * 1000
-            )
+        let start = words[at] & 0xFFFF_FFFF
+        return JobHistory(
+            lastMilliseconds: time(words[at + 3]),
+            startedMilliseconds: start == 0 ? nil : start * 1000
         )
     }
 

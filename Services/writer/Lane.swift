@@ -44,16 +44,20 @@ final class Lane: Sendable {
     /// What only tells how far a job is comes again: the last quarter of the lane is for all else.
     ///
     /// - Returns: those that are not in, since the lane is full or closed.
-    func put(_ items: [LaneItem]) -> [LaneItem] {
+    func put(_ messages: [LaneWork]) -> [LaneItem] {
         var refused: [LaneItem] = []
-        var rest = items.map { LaneWork.message($0) }[...]
-        // Nearly all are progress, so that this goes round once.
-        while let isUrgent = rest.first?.isUrgent {
-            let run = rest.prefix { $0.isUrgent == isUrgent }
+        var start = 0
+        while start < messages.count {
+            let isUrgent = messages[start].isUrgent
+            var end = start + 1
+            while end < messages.count, messages[end].isUrgent == isUrgent { end += 1 }
             let limit = isUrgent ? nil : settings.laneMessageCountMax * 3 / 4
+            // Nearly all are progress, so that nearly always all go at once.
+            let isAll = start == 0 && end == messages.count
+            let run = isAll ? messages : Array(messages[start..<end])
             let count = mailbox.put(run, limit: limit, isUrgent: isUrgent)
-            refused += items[run.startIndex + count..<run.endIndex]
-            rest = rest[run.endIndex...]
+            for case .message(let item) in run[count...] { refused.append(item) }
+            start = end
         }
         return refused
     }
@@ -118,6 +122,7 @@ final class Lane: Sendable {
     /// Beats go last: a stored one says that all messages before it are dealt with.
     private func store(_ work: [LaneWork], _ committer: Committer, _ beats: inout LaneBeats) {
         var items: [LaneItem] = []
+        items.reserveCapacity(work.count)
         var taken: [BeatItem] = []
         for one in work {
             switch one {
@@ -138,7 +143,8 @@ final class Lane: Sendable {
     private func store(_ items: [LaneItem], _ committer: Committer) {
         var rest = items[...]
         while !rest.isEmpty {
-            let batch = Array(Batch.prefix(rest, jobCountMax: JobStore.jobCountMax))
+            let first = Batch.prefix(rest, jobCountMax: JobStore.jobCountMax)
+            let batch = first.count == items.count ? items : Array(first)
             rest = rest.dropFirst(batch.count)
             let answers =
                 migrated.isOpen

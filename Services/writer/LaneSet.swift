@@ -18,9 +18,11 @@ final class LaneSet: Sendable {
     func put(_ items: [LaneItem]) -> [LaneItem] {
         let lanes = all
         guard !lanes.isEmpty else { return items }
-        var loads = [[LaneItem]](repeating: [], count: lanes.count)
+        var loads = [[LaneWork]](repeating: [], count: lanes.count)
         for number in loads.indices { loads[number].reserveCapacity(2 * items.count / lanes.count) }
-        for item in items { loads[Self.lane(of: item.jobHash, laneCount: lanes.count)].append(item) }
+        for item in items {
+            loads[Self.lane(of: item.jobHash, laneCount: lanes.count)].append(.message(item))
+        }
         var refused: [LaneItem] = []
         for number in loads.indices where !loads[number].isEmpty {
             refused += lanes[number].put(loads[number])

@@ -112,9 +112,8 @@ public final class Connection {
         try run(statements.joined(separator: ";"))
         var last = try rows(statements[0])
         for sql in statements.dropFirst() {
-            guard unsafe mysql_next_result(handle.raw) == 0 else {
-                throw handle.error(Self.operation(of: sql))
-            }
+            // An error stays with the connection, and the look for rows finds it.
+            _ = unsafe mysql_next_result(handle.raw)
             last = try rows(sql)
         }
         return last
@@ -161,6 +160,13 @@ public final class Connection {
         try execute(Self.begin)
     }
 
+    /// Begins a transaction with some statements; the rows of the last of them.
+    private func begin(with statements: [String]) throws(DatabaseError) -> [Row] {
+        guard statements.isEmpty else { return try query(all: [Self.begin] + statements) }
+        try begin()
+        return []
+    }
+
     /// Commits. After an error of kind `connectionLost` nobody knows whether it took place.
     public func commit() throws(DatabaseError) {
         try execute("COMMIT")
@@ -194,10 +200,8 @@ public final class Connection {
         beginningWith statements: [String],
         _ body: ([Row]) throws(DatabaseError) -> Result
     ) throws(DatabaseError) -> Result {
-        if statements.isEmpty { try begin() }
         do {
-            let rows = statements.isEmpty ? [] : try query(all: [Self.begin] + statements)
-            let result = try body(rows)
+            let result = try body(try begin(with: statements))
             try commit()
             return result
         } catch {

@@ -5,7 +5,7 @@ extension Job {
     }
 
     /// Merges one telemetry message.
-    mutating func merge(_ report: Report) -> Effect {
+    mutating func merge(_ report: borrowing Report) -> Effect {
         if status == .cancelled {
             return Effect(report.status == .cancelled ? answer(.repeated) : endedAnswer())
         }
@@ -74,7 +74,7 @@ extension Job {
         return Effect(answer(.superseded), isContact: true, changes: changes)
     }
 
-    private mutating func mergeNewer(_ report: Report, isOlder: Bool) -> Effect {
+    private mutating func mergeNewer(_ report: borrowing Report, isOlder: Bool) -> Effect {
         var changes: [StatusChange] = []
         var ignored = 0
         hasTelemetry = true
@@ -104,7 +104,7 @@ extension Job {
         return Effect(answer(.applied), isContact: true, changes: changes, ignoredDiskCount: ignored)
     }
 
-    private mutating func takeKey(_ report: Report) {
+    private mutating func takeKey(_ report: borrowing Report) {
         if let told = report.seq {
             seq = told
         } else if let key = ClockKey(report) {
@@ -112,7 +112,7 @@ extension Job {
         }
     }
 
-    private mutating func takeJobNumbers(_ report: Report) {
+    private mutating func takeJobNumbers(_ report: borrowing Report) {
         // A job is completed when all its disks are; until then "completed" is a disk's phase, not the job's.
         let isPhaseOfJob = report.status != .completed || report.phase != "completed"
         if !report.phase.isEmpty, isPhaseOfJob { phase = report.phase }
@@ -132,7 +132,7 @@ extension Job {
     }
 
     /// - Returns: how many of the entries name no disk of the job.
-    private mutating func takeDisks(_ report: Report, _ changes: inout [StatusChange]) -> Int {
+    private mutating func takeDisks(_ report: borrowing Report, _ changes: inout [StatusChange]) -> Int {
         guard !report.disks.isEmpty else {
             takeCurrentDisk(report, &changes)
             return 0

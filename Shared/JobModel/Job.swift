@@ -135,7 +135,7 @@ public struct ClockKey: Equatable, Comparable, Sendable {
     }
 
     /// The key of a report. nil if the client sent no time.
-    public init?(_ report: Report) {
+    public init?(_ report: borrowing Report) {
         guard let time = report.timestampMilliseconds else { return nil }
         milliseconds = time
         rank = Self.rank(report)
@@ -148,7 +148,7 @@ public struct ClockKey: Equatable, Comparable, Sendable {
 
     static let progressRank: Int32 = 0
 
-    private static func rank(_ report: Report) -> Int32 {
+    private static func rank(_ report: borrowing Report) -> Int32 {
         if report.error != nil || report.status == .failed { return 2 }
         switch report.status {
         case .pending, .running: return progressRank

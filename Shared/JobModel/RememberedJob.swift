@@ -27,101 +27,92 @@ public struct RememberedJob: Equatable, Sendable {
     }
 
     /// Which run of the job this is.
-    public let attempt: Int64
+    public var attempt: Int64
     /// The newest `seq` of the attempt; 0 if none.
-    public let seq: Int64
+    public var seq: Int64
     /// The newest order key of a client without `seq`. nil if none.
-    public let clockKey: ClockKey?
+    public var clockKey: ClockKey?
     /// The disks by index, ascending; at least one.
-    public let disks: [RememberedDisk]
+    public var disks: [RememberedDisk]
 
-    /// Creates what is remembered from its parts, as they were remembered.
-    public init(attempt: Int64, seq: Int64, clockMilliseconds: Int64?, disks: [RememberedDisk]) {
-        self.attempt = attempt
-        self.seq = seq
-        clockKey = clockMilliseconds.map { ClockKey(milliseconds: $0, rank: ClockKey.progressRank) }
-        self.disks = disks
+    /// Remembers nothing yet, or what is put into its parts.
+    public init() {
+        (attempt, seq, clockKey, disks) = (0, 0, nil, [])
     }
 
     /// Remembers a job. nil where its next progress may depend on more than is remembered: unless it runs, has no error,
     /// a `seq` that a client may have sent, and disks whose totals are all known.
     public init?(_ job: borrowing Job) {
-        guard job.status == .running, !job.isPresumed, job.errorMessage == nil, job.seq >= 0,
-            job.clockKey.map({ $0.rank == ClockKey.progressRank }) ?? true, job.total > 0
-        else { return nil }
-        var disks: [RememberedDisk] = []
-        disks.reserveCapacity(job.disks.count)
-        var bytes: Int64 = 0
-        // By place: a disk's texts would be copied with it.
-        for place in job.disks.indices {
-            guard let total = job.disks[place].total, job.disks[place].bytes >= 0,
-                let percent = Int16(exactly: job.disks[place].percentHundredths), percent >= 0
-            else { return nil }
-            disks.append(
-                RememberedDisk(
-                    bytes: job.disks[place].bytes,
-                    total: total,
-                    index: job.disks[place].index,
-                    percentHundredths: percent,
-                    status: job.disks[place].status
-                )
-            )
-            bytes = addingSaturated(bytes, job.disks[place].bytes)
-        }
-        // Whether a message brings news is told by the parent's sum, too.
-        guard !disks.isEmpty, job.bytes == bytes else { return nil }
+        guard Self.suffices(for: job) else { return nil }
         attempt = job.attempt
         seq = job.seq
         clockKey = job.clockKey
-        self.disks = disks
+        disks = []
+        disks.reserveCapacity(job.disks.count)
+        // By place: a disk's texts would be copied with it.
+        for place in job.disks.indices {
+            disks.append(
+                RememberedDisk(
+                    bytes: job.disks[place].bytes,
+                    total: job.disks[place].total ?? 0,
+                    index: job.disks[place].index,
+                    percentHundredths: Int16(job.disks[place].percentHundredths),
+                    status: job.disks[place].status
+                )
+            )
+        }
     }
 
-    /// The job, with nothing in the places of what is not remembered.
-    ///
-    /// - Parameter id: its id, which is not remembered either.
-    /// - Returns: the job; its sums are those of its disks.
-    public func job(_ id: JobID) -> Job {
-        var job = Job(
-            id: id,
-            vmName: "",
-            backupType: .full,
-            phase: "",
-            hasTelemetry: true,
-            attempt: attempt,
-            seq: seq,
-            clockKey: clockKey,
-            disks: disks.map { disk in
-                Disk(
-                    index: disk.index,
-                    status: disk.status,
-                    bytes: disk.bytes,
-                    total: disk.total,
-                    percentHundredths: Int32(disk.percentHundredths)
-                )
-            }
-        )
-        job.aggregate(toldPercent: nil)
-        return job
+    /// Whether a job's next progress depends on no more than is remembered.
+    fileprivate static func suffices(for job: borrowing Job) -> Bool {
+        guard job.status == .running, !job.isPresumed, job.errorMessage == nil, job.seq >= 0,
+            job.clockKey.map({ $0.rank == ClockKey.progressRank }) ?? true, job.total > 0, !job.disks.isEmpty
+        else { return false }
+        var bytes: Int64 = 0
+        for place in job.disks.indices {
+            guard job.disks[place].total != nil, job.disks[place].bytes >= 0,
+                (0...Int32(Int16.max)).contains(job.disks[place].percentHundredths)
+            else { return false }
+            bytes = addingSaturated(bytes, job.disks[place].bytes)
+        }
+        // Whether a message brings news is told by the parent's sum, too.
+        return job.bytes == bytes
+    }
+}
+
+extension ClockKey {
+    /// The key of an old client's progress, the only one that is remembered.
+    public init(progressMilliseconds: Int64) {
+        self.init(milliseconds: progressMilliseconds, rank: Self.progressRank)
     }
 }
 
 extension RememberedJob {
     /// Merges reports into a remembered job, one after the other, as `Job.apply` does, as long as they are no more than
-    /// plain progress.
+    /// plain progress; and then into another one, in the same memory.
     public struct Merge {
-        private let before: RememberedJob
-        private var leastSeq: Int64
-        private var mostSeq: Int64
+        /// The job as it is remembered; to be filled in before `begin`.
+        public var before = RememberedJob()
+        private var leastSeq: Int64 = 0
+        private var mostSeq: Int64 = 0
         private var isFirst = true
         /// The job after the reports so far. In the places of what is not remembered it holds what they have told,
         /// but for the VM's name, the type, change ids and errors, which stay as they are stored.
         public private(set) var job: Job
 
+        /// Merges nothing yet.
+        ///
+        /// - Parameter id: of any job.
+        public init(_ id: JobID) {
+            job = Job(id: id, vmName: "", backupType: .full)
+        }
+
         /// Begins with the job as it is remembered.
-        public init(_ before: RememberedJob, _ id: JobID) {
-            self.before = before
-            job = before.job(id)
-            (leastSeq, mostSeq) = (before.seq, before.seq)
+        ///
+        /// - Parameter id: its id, which is not remembered.
+        public mutating func begin(_ id: JobID) {
+            (leastSeq, mostSeq, isFirst) = (before.seq, before.seq, true)
+            job.become(before, id)
         }
 
         /// Merges one report more.
@@ -129,7 +120,7 @@ extension RememberedJob {
         /// - Parameter report: the next one of this job.
         /// - Returns: its answer. nil where the report is more than plain progress, or looks at what is not
         ///   remembered: then none of them counts.
-        public mutating func take(_ report: Report) -> Answer? {
+        public mutating func take(_ report: borrowing Report) -> Answer? {
             guard report.isPlainProgress(beside: job.clockKey) else { return nil }
             // A client with `seq` names the order and its new place; an old one's answer tells the place that is stored.
             switch report.seq {
@@ -146,19 +137,52 @@ extension RememberedJob {
 
         /// What has come of the reports.
         ///
-        /// - Returns: what is to be remembered, and the stored `seq`s from which it comes out so. nil where they have
-        ///   changed more than progress.
-        public func end() -> (after: RememberedJob, seqs: ClosedRange<Int64>)? {
-            guard let after = RememberedJob(job), leastSeq <= mostSeq else { return nil }
-            for (old, new) in zip(before.disks, after.disks) {
+        /// - Returns: the stored `seq`s from which the job comes out so. nil where they have changed more than progress.
+        public func end() -> ClosedRange<Int64>? {
+            guard RememberedJob.suffices(for: job), leastSeq <= mostSeq,
+                before.disks.count == job.disks.count
+            else { return nil }
+            for place in before.disks.indices {
                 // A disk's word and its end have columns of their own, another total a size, and fewer bytes no
                 // bound below which what is stored makes no difference.
-                guard old.total == new.total, old.status == new.status, old.bytes <= new.bytes else {
-                    return nil
-                }
+                guard before.disks[place].total == job.disks[place].total,
+                    before.disks[place].status == job.disks[place].status,
+                    before.disks[place].bytes <= job.disks[place].bytes
+                else { return nil }
             }
-            return (after, leastSeq...mostSeq)
+            return leastSeq...mostSeq
         }
+    }
+}
+
+extension Job {
+    /// Becomes a remembered job, with nothing in the places of what is not remembered; the sums are those of its disks.
+    fileprivate mutating func become(_ remembered: borrowing RememberedJob, _ id: JobID) {
+        self.id = id
+        status = .running
+        phase = ""
+        speed = 0
+        etaSeconds = 0
+        percentHundredths = 0
+        errorMessage = nil
+        isPresumed = false
+        hasTelemetry = true
+        attempt = remembered.attempt
+        seq = remembered.seq
+        clockKey = remembered.clockKey
+        if disks.count > remembered.disks.count { disks.removeLast(disks.count - remembered.disks.count) }
+        for place in remembered.disks.indices {
+            let index = remembered.disks[place].index
+            if place == disks.count { disks.append(Disk(index: index)) }
+            disks[place].index = index
+            disks[place].status = remembered.disks[place].status
+            disks[place].bytes = remembered.disks[place].bytes
+            disks[place].total = remembered.disks[place].total
+            disks[place].percentHundredths = Int32(remembered.disks[place].percentHundredths)
+            disks[place].changeID = nil
+            disks[place].errorMessage = nil
+        }
+        aggregate(toldPercent: nil)
     }
 }
 

@@ -17,12 +17,19 @@ public final class PrometheusRegistry: MetricsFactory {
     }
     private let state = Mutex(State())
 
-    /// Upper bounds of the histograms' buckets: seconds from 0.1 ms to 100 s, and counts alike.
-    static let bounds: [Double] = [
+    /// Upper bounds of the buckets of a histogram of seconds: 0.1 ms to 1000 s.
+    private static let secondBounds: [Double] = [
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25,
         50, 100, 250,
         500, 1000,
     ]
+    /// Upper bounds of the buckets of a histogram of anything else, which are counts: the powers of two up to 4096.
+    private static let countBounds: [Double] = (0...12).map { Double(1 << $0) }
+
+    /// The bounds for a metric: its name ends in its unit.
+    fileprivate static func bounds(for label: String) -> [Double] {
+        label.hasSuffix("_seconds") ? secondBounds : countBounds
+    }
 
     /// Creates an empty registry.
     public init() {}
@@ -119,7 +126,7 @@ extension PrometheusRegistry.State {
 
     mutating func histogram(_ key: PrometheusRegistry.Series) -> HistogramCell {
         if let cell = histograms[key] { return cell }
-        let cell = HistogramCell()
+        let cell = HistogramCell(bounds: PrometheusRegistry.bounds(for: key.label))
         histograms[key] = cell
         return cell
     }
@@ -156,15 +163,23 @@ final class GaugeCell: RecorderHandler {
 /// How often which values occurred.
 final class HistogramCell: RecorderHandler, TimerHandler {
     private struct State {
-        var counts = [Int64](repeating: 0, count: PrometheusRegistry.bounds.count + 1)
+        /// By bucket; the last one has no bound.
+        var counts: [Int64]
         var sum = 0.0
     }
-    private let state = Mutex(State())
+    private let bounds: [Double]
+    private let state: Mutex<State>
+
+    /// - Parameter bounds: upper bounds of the buckets, ascending.
+    init(bounds: [Double]) {
+        self.bounds = bounds
+        state = Mutex(State(counts: Array(repeating: 0, count: bounds.count + 1)))
+    }
 
     func record(_ value: Int64) { record(Double(value)) }
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
     func record(_ value: Double) {
-        let place = PrometheusRegistry.bounds.firstIndex { value <= $0 } ?? PrometheusRegistry.bounds.count
+        let place = bounds.firstIndex { value <= $0 } ?? bounds.count
         state.withLock { state in
             state.counts[place] += 1
             state.sum += value
@@ -175,11 +190,11 @@ final class HistogramCell: RecorderHandler, TimerHandler {
         let (counts, sum) = state.withLock { ($0.counts, $0.sum) }
         var lines: [String] = []
         var running: Int64 = 0
-        for (bound, count) in zip(PrometheusRegistry.bounds, counts) {
+        for (bound, count) in zip(bounds, counts) {
             running += count
             lines.append("\(name)_bucket\(braced(labels + ["le=\"\(text(bound))\""])) \(running)")
         }
-        running += counts[PrometheusRegistry.bounds.count]
+        running += counts[bounds.count]
         lines.append("\(name)_bucket\(braced(labels + ["le=\"+Inf\""])) \(running)")
         lines.append("\(name)_sum\(braced(labels)) \(text(sum))")
         lines.append("\(name)_count\(braced(labels)) \(running)")

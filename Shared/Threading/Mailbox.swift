@@ -43,7 +43,11 @@ public final class Mailbox<Element: Sendable>: Sendable {
         let (accepted, wakes) = state.withLock { state in
             let before = state.elements.count
             let room = state.isClosed ? 0 : max(0, (limit ?? countMax) - before)
-            state.elements += elements.prefix(room)
+            if elements.count <= room {
+                state.elements += elements
+            } else {
+                state.elements += elements.prefix(room)
+            }
             let after = state.elements.count
             guard after > before else { return (0, false) }
             let isFirstUrgent = isUrgent && !state.isUrgent

@@ -108,23 +108,24 @@ struct ReportReader {
             }
         }
         guard reader.place == end, let jobID, let status else { return nil }
-        let report = Report(
-            jobID: jobID,
-            status: status,
-            phase: phase,
-            bytes: bytesDone,
-            total: total,
-            speed: speed,
-            etaSeconds: eta,
-            percentHundredths: percent,
-            disks: disks,
-            error: error,
-            timestampMilliseconds: timestamp,
-            attempt: attempt,
-            seq: seq,
-            ageMilliseconds: age
+        return .report(
+            Report(
+                jobID: jobID,
+                status: status,
+                phase: phase,
+                bytes: bytesDone,
+                total: total,
+                speed: speed,
+                etaSeconds: eta,
+                percentHundredths: percent,
+                disks: disks,
+                error: error,
+                timestampMilliseconds: timestamp,
+                attempt: attempt,
+                seq: seq,
+                ageMilliseconds: age
+            )
         )
-        return .report(report)
     }
 
     /// How many disks follow one another, as far as their lengths take one byte, as those of all disks do.

@@ -48,7 +48,7 @@ import Wire
         let lane = try await Self.lane(queue: 8, LaneSet(), "ipc://x")
         let urgent: Set = [6, 10, 11, 12]
         let items = try (1...12).map { try Self.item($0, isUrgent: urgent.contains($0)) }
-        #expect(lane.put(items).map(\.messageID) == [7, 8, 9, 12])
+        #expect(lane.put(items.map { .message($0) }).map(\.messageID) == [7, 8, 9, 12])
     }
 
     @Test(arguments: UInt64(0)..<50)
@@ -63,9 +63,10 @@ import Wire
             try await Self.lane(queue: 16, LaneSet(), "ipc://x")
         )
         let cut = Int.random(in: 0...count, using: &generator)
-        let refused = whole.put(Array(items[..<cut])) + whole.put(Array(items[cut...]))
+        let work = items.map { LaneWork.message($0) }
+        let refused = whole.put(Array(work[..<cut])) + whole.put(Array(work[cut...]))
         #expect(
-            refused.map(\.messageID) == items.flatMap { single.put([$0]) }.map(\.messageID),
+            refused.map(\.messageID) == work.flatMap { single.put([$0]) }.map(\.messageID),
             "seed \(seed)"
         )
     }

@@ -9,50 +9,54 @@ extension BatchTables {
     func update(_ progress: JobProgress, nowMilliseconds now: Int64) throws(DatabaseError) -> Bool {
         try fill(ProgressStatements.jobs)
         try fill(ProgressStatements.disks)
-        let disks = progress.disks
         do throws(DatabaseError) {
             let counts = try connection.execute(pipelined: [
+                insertion(progress), insertion(progress.disks),
                 PipelinedStatement(
-                    connection.prepare(progressSQL.insertJobs),
-                    bulk: columns(progress, now),
-                    rowCount: progress.count
+                    connection.prepare(progressSQL.updateJobs),
+                    Array(repeating: .int(now), count: ProgressStatements.nowCount)
                 ),
-                PipelinedStatement(
-                    connection.prepare(progressSQL.insertDisks),
-                    bulk: columns(disks),
-                    rowCount: disks.count
-                ),
-                PipelinedStatement(connection.prepare(progressSQL.updateJobs), [.int(now)]),
-                PipelinedStatement(
-                    connection.prepare(progressSQL.updateDisks),
-                    [.int(Int64(progress.count))]
-                ),
+                PipelinedStatement(connection.prepare(progressSQL.updateDisks), [.int(Int64(progress.count))]),
             ])
-            return counts[2] == progress.count && counts[3] == disks.count
+            return counts[2] == progress.count && counts[3] == progress.disks.count
         } catch {
             guard error.code == ProgressStatements.unknownDiskCode else { throw error }
             return false
         }
     }
 
-    private func columns(_ jobs: JobProgress, _ now: Int64) -> [BulkColumn] {
-        let histories = jobs.histories
-        let times = jobs.isPoint.indices.map { jobs.isPoint[$0] ? now : histories[$0].lastMilliseconds }
-        return [.numbers((0..<jobs.count).map { Int64($0) })]
-            + Array(repeating: .texts(jobs.ids), count: keys.idCount) + [
-                .texts(jobs.phases), .numbers(jobs.bytes), .numbers(jobs.totals), .ints(jobs.speeds),
-                .ints(jobs.etas), .numbers(jobs.percents), .numbers(jobs.attempts), .numbers(jobs.seqs),
-                .numbers(jobs.leastSeqs), .numbers(jobs.mostSeqs), .ints(jobs.keys), .ints(jobs.oldKeys),
-                .ints(times), .ints(histories.map(\.lastMilliseconds)),
-                .numbers(jobs.ages.map { $0 * 1000 }),
-                .numbers(jobs.ages.map { now - $0 }),
+    private func insertion(_ jobs: JobProgress) throws(DatabaseError) -> PipelinedStatement {
+        let ids = jobs.texts { $0.id }
+        var columns = [BulkColumn.numbers((0..<jobs.count).map { ProgressStatements.key(ofJob: $0) })]
+        columns += Array(repeating: ids, count: keys.idCount)
+        columns += [
+            jobs.texts { $0.phase }, jobs.numbers { $0.bytes }, jobs.numbers { $0.total },
+            jobs.ints { $0.speed }, jobs.ints { $0.eta },
+            jobs.numbers { $0.percentHundredths | ($0.isPoint ? ProgressStatements.isPoint : 0) },
+            jobs.numbers { $0.attempt }, jobs.numbers { $0.seq }, jobs.numbers { $0.mostSeq },
+            jobs.ints { $0.history.lastMilliseconds }, jobs.numbers { $0.age },
+        ]
+        if jobs.hasClocks {
+            columns += [
+                jobs.numbers { $0.leastSeq }, jobs.ints { $0.clockMilliseconds },
+                jobs.ints { $0.oldClockMilliseconds },
             ]
+        }
+        let statement = try connection.prepare(
+            jobs.hasClocks ? progressSQL.insertJobsWithClocks : progressSQL.insertJobs
+        )
+        return PipelinedStatement(statement, bulk: columns, rowCount: jobs.count)
     }
 
-    private func columns(_ disks: JobProgress.DiskColumns) -> [BulkColumn] {
-        [
-            .numbers(disks.ordinals), .numbers(disks.indices), .numbers(disks.modes),
-            .numbers(disks.bytes), .numbers(disks.percents), .numbers(disks.totals),
-        ]
+    private func insertion(_ disks: [JobProgress.DiskRow]) throws(DatabaseError) -> PipelinedStatement {
+        PipelinedStatement(
+            try connection.prepare(progressSQL.insertDisks),
+            bulk: [
+                .numbers(disks.map(\.key)),
+                .numbers(disks.map { $0.word | Int64($0.percentHundredths) }),
+                .numbers(disks.map(\.bytes)), .numbers(disks.map(\.total)),
+            ],
+            rowCount: disks.count
+        )
     }
 }

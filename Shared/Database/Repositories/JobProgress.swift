@@ -1,48 +1,56 @@
 public import JobModel
 
-/// Plain progress of jobs that are remembered, as the rules made it: column by column, as it goes through the temporary
-/// tables. A job has many parts, and copying each for each column would cost more than all the rest of the writer does.
+/// Plain progress of jobs that are remembered, as the rules made it: row by row, as it goes through the temporary tables.
 public struct JobProgress: Sendable {
-    /// Where the jobs' histories stand; once the progress is stored, where they stand then.
-    public private(set) var histories: [JobHistory] = []
+    private(set) var rows: [Row] = []
+    /// A row for each disk of the jobs, which come in the same order: all of them are to be compared.
+    private(set) var disks: [DiskRow] = []
+    /// Some of the jobs are told of, or have been, by a client without `seq`.
+    private(set) var hasClocks = false
 
-    private(set) var ids: [String?] = []
-    private(set) var phases: [String?] = []
-    private(set) var bytes: [Int64] = []
-    private(set) var totals: [Int64] = []
-    private(set) var speeds: [Int64?] = []
-    private(set) var etas: [Int64?] = []
-    private(set) var percents: [Int64] = []
-    private(set) var attempts: [Int64] = []
-    private(set) var seqs: [Int64] = []
-    private(set) var leastSeqs: [Int64] = []
-    private(set) var mostSeqs: [Int64] = []
-    private(set) var keys: [Int64?] = []
-    private(set) var oldKeys: [Int64?] = []
-    /// Milliseconds since the newest sign of life.
-    private(set) var ages: [Int64] = []
-    /// Whether a point of the history is due; once that was looked for.
-    private(set) var isPoint: [Bool] = []
-    private(set) var disks = DiskColumns()
+    /// What becomes of a job, and what its row has to be like.
+    struct Row: Sendable {
+        let id: String
+        let phase: String
+        let bytes: Int64
+        let total: Int64
+        let speed: Int64?
+        let eta: Int64?
+        let percentHundredths: Int64
+        let attempt: Int64
+        let seq: Int64
+        let leastSeq: Int64
+        let mostSeq: Int64
+        let clockMilliseconds: Int64?
+        let oldClockMilliseconds: Int64?
+        /// Milliseconds since the newest sign of life.
+        let age: Int64
+        /// Where its history stands; once the progress is stored, where it stands then.
+        fileprivate(set) var history: JobHistory
+        /// Whether a point of the history is due; once that was looked for.
+        fileprivate(set) var isPoint = false
+    }
+
+    /// What becomes of a disk, and what its row has to be like.
+    struct DiskRow: Sendable {
+        /// The job's number and the disk's index, as `ProgressStatements` has them.
+        let key: Int64
+        let percentHundredths: Int16
+        /// What the row has to be like and what becomes of it, as `ProgressStatements` has it.
+        let word: Int64
+        let bytes: Int64
+        let total: Int64
+    }
 
     /// No progress yet.
     public init() {}
 
     /// How many jobs.
-    public var count: Int { ids.count }
+    public var count: Int { rows.count }
 
     /// Makes room for so many jobs, most of which have no more than two disks.
     public mutating func reserveCapacity(_ count: Int) {
-        histories.reserveCapacity(count)
-        for column in [\Self.ids, \.phases] { self[keyPath: column].reserveCapacity(count) }
-        for column in [\Self.speeds, \.etas, \.keys, \.oldKeys] {
-            self[keyPath: column].reserveCapacity(count)
-        }
-        for column in [
-            \Self.bytes, \.totals, \.percents, \.attempts, \.seqs, \.leastSeqs, \.mostSeqs, \.ages,
-        ] {
-            self[keyPath: column].reserveCapacity(count)
-        }
+        rows.reserveCapacity(count)
         disks.reserveCapacity(count * 2)
     }
 
@@ -50,41 +58,77 @@ public struct JobProgress: Sendable {
     ///
     /// - Parameters:
     ///   - job: the job with what the reports have told. It comes behind all that are in, by its id.
-    ///   - before: the job as it was remembered.
-    ///   - after: the job as it is to be remembered.
+    ///   - before: the job as it was remembered; its disks are the same.
     ///   - seqs: the stored `seq`s from which it comes out so.
     ///   - history: where its history stands.
     ///   - age: milliseconds since the newest sign of life.
     public mutating func append(
         _ job: borrowing Job,
-        from before: RememberedJob,
-        to after: RememberedJob,
+        from before: borrowing RememberedJob,
         seqs: ClosedRange<Int64>,
         history: JobHistory,
         contactAgeMilliseconds age: Int64
     ) {
-        disks.append(ordinal: Int64(ids.count), from: before, to: after)
-        ids.append(job.id.rawValue)
-        phases.append(job.phase)
-        bytes.append(job.bytes)
-        totals.append(job.total)
-        speeds.append(job.speed)
-        etas.append(job.etaSeconds.map(Int64.init))
-        percents.append(Int64(job.percentHundredths))
-        attempts.append(before.attempt)
-        self.seqs.append(after.seq)
-        leastSeqs.append(seqs.lowerBound)
-        mostSeqs.append(seqs.upperBound)
-        keys.append(after.clockKey?.milliseconds)
-        oldKeys.append(before.clockKey?.milliseconds)
-        ages.append(age)
-        histories.append(history)
+        let key = ProgressStatements.key(ofJob: rows.count)
+        for place in before.disks.indices {
+            let old = before.disks[place]
+            let bytes = job.disks[place].bytes
+            let percent = Int16(clamping: job.disks[place].percentHundredths)
+            // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it
+            // does not matter from which they do; they never shrink here.
+            let isKept = old.bytes == bytes && old.percentHundredths == percent
+            disks.append(
+                DiskRow(
+                    key: key + Int64(old.index),
+                    percentHundredths: percent,
+                    word: ProgressStatements.word(old.status) | (isKept ? ProgressStatements.isKept : 0)
+                        | (bytes > old.bytes ? ProgressStatements.grows : 0),
+                    bytes: bytes,
+                    total: old.total
+                )
+            )
+        }
+        let row = Row(
+            id: job.id.rawValue,
+            phase: job.phase,
+            bytes: job.bytes,
+            total: job.total,
+            speed: job.speed,
+            eta: job.etaSeconds.map(Int64.init),
+            percentHundredths: Int64(job.percentHundredths),
+            attempt: before.attempt,
+            seq: job.seq,
+            leastSeq: seqs.lowerBound,
+            mostSeq: seqs.upperBound,
+            clockMilliseconds: job.clockKey?.milliseconds,
+            oldClockMilliseconds: before.clockKey?.milliseconds,
+            age: age,
+            history: history
+        )
+        hasClocks =
+            hasClocks || row.leastSeq != 0 || row.clockMilliseconds != nil || row.oldClockMilliseconds != nil
+        rows.append(row)
+    }
+
+    /// The newest `seq` of a job once this is stored.
+    public func seq(_ place: Int) -> Int64 { rows[place].seq }
+
+    /// The time of the newest order key of a job's client without `seq` once this is stored.
+    public func clockMilliseconds(_ place: Int) -> Int64? { rows[place].clockMilliseconds }
+
+    /// When the newest point of a job's history was kept.
+    public func historyMilliseconds(_ place: Int) -> Int64? { rows[place].history.lastMilliseconds }
+
+    /// How far a disk is, the jobs' disks one after the other.
+    public func disk(_ place: Int) -> (bytes: Int64, percentHundredths: Int16) {
+        (disks[place].bytes, disks[place].percentHundredths)
     }
 
     /// Looks which jobs are to leave a point in the history: each brings numbers, so the time alone decides.
     mutating func lookForPoints(nowMilliseconds now: Int64) {
-        isPoint = histories.map { history in
-            HistoryRule.isDue(
+        for place in rows.indices {
+            let history = rows[place].history
+            rows[place].isPoint = HistoryRule.isDue(
                 sinceLastMilliseconds: history.lastMilliseconds.map { now - $0 },
                 runMilliseconds: history.startedMilliseconds.map { now - $0 } ?? 0,
                 isEnd: false
@@ -94,45 +138,31 @@ public struct JobProgress: Sendable {
 
     /// The progress is stored.
     mutating func noteHistory(nowMilliseconds now: Int64) {
-        for place in isPoint.indices where isPoint[place] { histories[place].lastMilliseconds = now }
+        for place in rows.indices where rows[place].isPoint { rows[place].history.lastMilliseconds = now }
     }
 
-    /// A row for each disk of the jobs: all of them are to be compared.
-    struct DiskColumns: Sendable {
-        /// Which of the jobs it belongs to.
-        private(set) var ordinals: [Int64] = []
-        private(set) var indices: [Int64] = []
-        /// What the row has to be like and what becomes of it, as `ProgressStatements` has it.
-        private(set) var modes: [Int64] = []
-        private(set) var bytes: [Int64] = []
-        private(set) var percents: [Int64] = []
-        private(set) var totals: [Int64] = []
+    /// The places of the jobs that leave a point.
+    var points: [Int] { rows.indices.filter { rows[$0].isPoint } }
 
-        var count: Int { ordinals.count }
+    // One column each. By place: copying a row for each column would cost more than all the rest of the writer does.
+    func numbers(_ value: (borrowing Row) -> Int64) -> BulkColumn {
+        var column: [Int64] = []
+        column.reserveCapacity(rows.count)
+        for place in rows.indices { column.append(value(rows[place])) }
+        return .numbers(column)
+    }
 
-        fileprivate mutating func reserveCapacity(_ count: Int) {
-            for column in [\Self.ordinals, \.indices, \.modes, \.bytes, \.percents, \.totals] {
-                self[keyPath: column].reserveCapacity(count)
-            }
-        }
+    func ints(_ value: (borrowing Row) -> Int64?) -> BulkColumn {
+        var column: [Int64?] = []
+        column.reserveCapacity(rows.count)
+        for place in rows.indices { column.append(value(rows[place])) }
+        return .ints(column)
+    }
 
-        fileprivate mutating func append(ordinal: Int64, from before: RememberedJob, to after: RememberedJob)
-        {
-            for place in before.disks.indices {
-                let (old, new) = (before.disks[place], after.disks[place])
-                ordinals.append(ordinal)
-                indices.append(Int64(new.index))
-                // A disk's bytes are the largest that were told, unless the total is another one. So where they grow, it
-                // does not matter from which they do; they never shrink here.
-                modes.append(
-                    ProgressStatements.word(old.status)
-                        | (old == new ? ProgressStatements.isKept : 0)
-                        | (new.bytes > old.bytes ? ProgressStatements.grows : 0)
-                )
-                bytes.append(new.bytes)
-                percents.append(Int64(new.percentHundredths))
-                totals.append(new.total)
-            }
-        }
+    func texts(_ value: (borrowing Row) -> String) -> BulkColumn {
+        var column: [String?] = []
+        column.reserveCapacity(rows.count)
+        for place in rows.indices { column.append(value(rows[place])) }
+        return .texts(column)
     }
 }

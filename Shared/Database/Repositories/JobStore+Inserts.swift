@@ -126,7 +126,7 @@ extension JobStore {
         _ places: [Int],
         _ progress: JobProgress
     ) throws(DatabaseError) {
-        let more = progress.isPoint.indices.filter { progress.isPoint[$0] }
+        let more = progress.points
         guard !places.isEmpty || !more.isEmpty else { return }
         // The server need not look for the jobs: each is locked, or its row is counted by the UPDATE that follows.
         try connection.prepare(
@@ -139,10 +139,10 @@ extension JobStore {
             """
         ).executeBulk(
             [
-                .texts(places.map { changes[$0].after.id.rawValue } + more.map { progress.ids[$0] }),
-                .ints(places.map { changes[$0].after.attempt } + more.map { progress.attempts[$0] }),
-                .ints(places.map { changes[$0].after.bytes } + more.map { progress.bytes[$0] }),
-                .ints(places.map { changes[$0].after.speed } + more.map { progress.speeds[$0] }),
+                .texts(places.map { changes[$0].after.id.rawValue } + more.map { progress.rows[$0].id }),
+                .ints(places.map { changes[$0].after.attempt } + more.map { progress.rows[$0].attempt }),
+                .ints(places.map { changes[$0].after.bytes } + more.map { progress.rows[$0].bytes }),
+                .ints(places.map { changes[$0].after.speed } + more.map { progress.rows[$0].speed }),
             ],
             rowCount: places.count + more.count
         )
