@@ -263,10 +263,5 @@ extension DatabaseTests {
                 try ThreadRun { _ = unsafe stolen.isAlive() }.value()
             }
         }
-
-        private func currentSettings(of connection: Connection) throws -> DatabaseSettings {
-            let database = try connection.query("SELECT DATABASE()")[0].text(0)
-            return try PrivateMariaDB.shared().settings.using(database: database)
-        }
     }
 }

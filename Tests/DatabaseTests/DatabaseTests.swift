@@ -27,6 +27,12 @@ enum DatabaseTests {
         return connection
     }
 
+    /// Where a connection's database is, for another connection.
+    static func currentSettings(of connection: Connection) throws -> DatabaseSettings {
+        let database = try connection.query("SELECT DATABASE()")[0].text(0)
+        return try PrivateMariaDB.shared().settings.using(database: database)
+    }
+
     /// A text of so many bytes with characters of one to four bytes.
     static func text(byteCount: Int, _ generator: inout SplitMix64) -> String {
         let alphabet = ["a", "é", "€", "😀", "'", "\\", "\0", "\n", "?", "z"]

@@ -14,6 +14,8 @@ final class Twin {
     let committer: Committer
     /// Another session, for interventions and for looking.
     let connection: Connection
+    /// Where both sessions are, for a third one.
+    let settings: DatabaseSettings
     private let session: Session
 
     init(isAdopted: Bool, mayJoin: Bool, lines: LogLines = LogLines()) throws {
@@ -33,6 +35,7 @@ final class Twin {
         let logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
         session = Session(settings, part: "test", health: Health(waitingFor: []), logger: logger)
         committer = Committer(session, logger: logger)
+        self.settings = settings
     }
 
     /// Commits messages by a clock of the server's that stands still meanwhile.

@@ -16,7 +16,10 @@ extension BatchTables {
                     connection.prepare(progressSQL.updateJobs),
                     Array(repeating: .int(now), count: ProgressStatements.nowCount)
                 ),
-                PipelinedStatement(connection.prepare(progressSQL.updateDisks), [.int(Int64(progress.count))]),
+                PipelinedStatement(
+                    connection.prepare(progressSQL.updateDisks),
+                    [.int(Int64(progress.count))]
+                ),
             ])
             return counts[2] == progress.count && counts[3] == progress.disks.count
         } catch {
