@@ -10,7 +10,7 @@ import Threading
 
 /// The server may end a transaction of plain progress, whose statements are sent together, in the middle of it.
 @Suite struct DeadlockTests {
-    /// The jobs end while their progress waits for them. What is behind the UPDATE that is given up runs outside of
+    /// Two jobs end while progress of three waits for them. What is behind the UPDATE that is given up runs outside of
     /// the transaction: nothing would take it back.
     @Test func `progress that the server gives up leaves no disk of a job that ended meanwhile`() throws {
         try ThreadRun {
@@ -23,23 +23,31 @@ import Threading
                     _ = try twin.commit(batch, atSecond: second)
                 }
                 #expect(twin.committer.store.tally.fastMessages == 3)
-                let disks = try twin.rows()[1]
+                let disks = try endedDisks(twin)
                 let deadlockCount = try deadlockCount(twin.connection)
                 let end = try endJobs(twin)
                 let answers = try twin.commit(script.progress(), atSecond: second + 4)
                 try end.value()
-                #expect(answers.map(\.verdict) == [.terminal, .terminal, .terminal])
-                #expect(try Twin.difference([disks], [twin.rows()[1]]) == nil)
+                // Whether the repeat finds the jobs' rows held or the jobs ended is a matter of time.
+                let isLeft = answers.map { [.held, .terminal].contains($0.verdict) }
+                #expect(isLeft == [true, false, true], "\(answers)")
+                #expect(try Twin.difference([disks], [endedDisks(twin)]) == nil)
                 #expect(try self.deadlockCount(twin.connection) > deadlockCount)
             }
         }.value()
     }
 
-    /// Ends all jobs in a transaction that holds the last of them from the start, and takes the first when another
-    /// transaction waits. It is as the other, which has rows in a table that no rollback brings back, and has changed
-    /// more rows, so the other is given up.
+    /// The disks of the jobs that end.
+    private func endedDisks(_ twin: Twin) throws -> [Row] {
+        try twin.rows()[1].filter { try $0.text(0) != "job-1" }
+    }
+
+    /// Ends two jobs in a transaction that holds the last of three from the start, and takes the first when the
+    /// writer's waits. It is as that one, which has rows in a table that no rollback brings back, and has changed
+    /// more rows, so the writer's is given up.
     private func endJobs(_ twin: Twin) throws -> ThreadRun<Void> {
         let settings = twin.settings
+        let writerSession = try #require(twin.session.connection()).sessionID
         try twin.connection.execute("CREATE TABLE ballast (id int PRIMARY KEY) ENGINE=InnoDB")
         let holds = DispatchSemaphore(value: 0)
         let end = ThreadRun {
@@ -52,22 +60,27 @@ import Threading
             try connection.execute("INSERT INTO ballast SELECT seq FROM seq_1_to_2000")
             try cancel.execute([.text("job-2")])
             holds.signal()
-            try Self.waitForWaiter(Connection.open(settings))
+            try Self.wait(for: writerSession, Connection.open(settings))
             try cancel.execute([.text("job-0")])
-            try cancel.execute([.text("job-1")])
             try connection.commit()
         }
         holds.wait()
         return end
     }
 
-    private static func waitForWaiter(_ connection: Connection) throws {
+    /// Waits until the session waits for a lock, which it does for a second.
+    private static func wait(for session: UInt, _ connection: Connection) throws {
         let end = ContinuousClock.now + .seconds(10)
-        let waiters = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        while try connection.query(waiters).isEmpty {
+        let waiter = try connection.prepare(
+            """
+            SELECT 1 FROM information_schema.innodb_trx
+            WHERE trx_state = 'LOCK WAIT' AND trx_mysql_thread_id = ?
+            """
+        )
+        while try waiter.query([.int(Int64(session))]).isEmpty {
             guard ContinuousClock.now < end else { throw TestSupportError("nobody waits for the jobs") }
             // The table is read anew after 100 ms in which nobody has asked.
-            Pause.milliseconds(150)
+            Pause.milliseconds(120)
         }
     }
 

@@ -16,7 +16,7 @@ final class Twin {
     let connection: Connection
     /// Where both sessions are, for a third one.
     let settings: DatabaseSettings
-    private let session: Session
+    let session: Session
 
     init(isAdopted: Bool, mayJoin: Bool, lines: LogLines = LogLines()) throws {
         let server = try PrivateMariaDB.shared(timeZone: "-03:00")
