@@ -2,6 +2,7 @@
 struct LatencyPart {
     static let sharePercents = [10, 50, 90]
     private static let connectionCount = 1024
+    private static let tellWindow = 4096
 
     static func name(_ percent: Int) -> String { "open, \(percent) % of peak" }
 
@@ -16,6 +17,10 @@ struct LatencyPart {
         let site = try BenchSite(database)
         try site.start([site.writer, site.ingest])
         let counter = MessageCounter()
+        // As in the other parts: what is measured is how jobs go on.
+        var ledger = Ledger(jobs)
+        try WriterLoad(endpoint: site.writerEndpoint, jobs: jobs, counter: counter)
+            .tellAll(window: tellWindow, ledger: &ledger)
         func load() throws -> HTTPLoad {
             try HTTPLoad(
                 port: site.ingestPort,
@@ -42,7 +47,8 @@ struct LatencyPart {
                 var values = Figures.http(outcome).merging(try WriterTimes(site.writer).since(commits)) { $1 }
                 values["wanted_per_s"] = peak * Double(percent) / 100
                 bench.keep(.latency, name(percent), round: round, values)
-                try bench.verify(load.ledger, in: database)
+                ledger.add(load.ledger)
+                try bench.verify(ledger, in: database)
             }
         }
         try site.stop()
