@@ -53,10 +53,26 @@ final class Rival: Sendable {
 
     /// Locks jobs in an order that is not the writer's: disks first, ids descending.
     ///
-    /// - Returns: 1 if the writer was in its way, or it in the writer's.
-    static func lockBackwards(_ jobs: [String], _ connection: Connection) throws -> Int {
+    /// - Parameters:
+    ///   - jobs: their ids.
+    ///   - connection: whose transaction it is.
+    ///   - isHeavy: has changed more than the writer, and in a table that no rollback brings back, as the writer has. Of
+    ///     two that wait for each other the server gives up the one that has done less.
+    /// - Returns: 1 if it was given up.
+    /// - Throws: `DatabaseError` for anything else.
+    static func lockBackwards(_ jobs: [String], _ connection: Connection, isHeavy: Bool) throws -> Int {
+        if isHeavy {
+            try connection.execute("CREATE TABLE IF NOT EXISTS ballast (id int PRIMARY KEY) ENGINE=InnoDB")
+            try connection.execute("CREATE TEMPORARY TABLE IF NOT EXISTS kept (id int) ENGINE=MEMORY")
+        }
         do throws(DatabaseError) {
             try connection.transaction { () throws(DatabaseError) in
+                if isHeavy {
+                    try connection.execute("INSERT INTO kept VALUES (1)")
+                    try connection.execute("DELETE FROM kept")
+                    try connection.execute("DELETE FROM ballast")
+                    try connection.execute("INSERT INTO ballast SELECT seq FROM seq_1_to_500")
+                }
                 for job in jobs.sorted(by: >) {
                     for table in ["backup_disks WHERE backup_job_id", "backup_jobs WHERE id"] {
                         _ = try connection.query("SELECT 1 FROM \(table) = '\(job)' FOR UPDATE")

@@ -114,10 +114,11 @@ extension Scenario {
         let load = Load(trial, site, new: 12, old: 12)
         let jobs = load.steady.ledgers.map(\.job)
         let picks = Picks(jobs, seed: trial.seed)
-        let rivals = (0..<2).map { _ in
+        // Of the light one and the writer the server gives up the light one, of the heavy one and the writer the writer.
+        let rivals = [false, true].map { isHeavy in
             Rival(site) { connection in
                 pause(milliseconds: 1)
-                return try Rival.lockBackwards(picks.next(6), connection)
+                return try Rival.lockBackwards(picks.next(6), connection, isHeavy: isHeavy)
             }
         }
         pause(milliseconds: 12_000)
