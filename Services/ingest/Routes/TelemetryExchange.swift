@@ -6,8 +6,8 @@ import TelemetryContract
 /// One object has all that the answer needs, on the whole way there and back, so that a closure which holds it holds
 /// nothing else, and is not allocated.
 ///
-/// Unchecked: the outcome is written once, before the reply gives the object on to the connection's thread through a lock,
-/// and read on that thread.
+/// Unchecked, and safe: all but the outcome is set once, and sendable. The outcome is written once, before the reply gives the
+/// object on to the connection's thread, through a lock or an event loop's queue, and read on that thread only.
 final class TelemetryExchange: @unchecked Sendable {
     private let routes: Routes
     private let jobID: JobID

@@ -144,25 +144,18 @@ public struct JobProgress: Sendable {
     /// The places of the jobs that leave a point.
     var points: [Int] { rows.indices.filter { rows[$0].isPoint } }
 
-    // One column each. By place: copying a row for each column would cost more than all the rest of the writer does.
-    func numbers(_ value: (borrowing Row) -> Int64) -> BulkColumn {
-        var column: [Int64] = []
-        column.reserveCapacity(rows.count)
-        for place in rows.indices { column.append(value(rows[place])) }
-        return .numbers(column)
-    }
+    func numbers(_ value: (borrowing Row) -> Int64) -> BulkColumn { .numbers(column(value)) }
 
-    func ints(_ value: (borrowing Row) -> Int64?) -> BulkColumn {
-        var column: [Int64?] = []
-        column.reserveCapacity(rows.count)
-        for place in rows.indices { column.append(value(rows[place])) }
-        return .ints(column)
-    }
+    func ints(_ value: (borrowing Row) -> Int64?) -> BulkColumn { .ints(column(value)) }
 
-    func texts(_ value: (borrowing Row) -> String) -> BulkColumn {
-        var column: [String?] = []
+    func texts(_ value: (borrowing Row) -> String?) -> BulkColumn { .texts(column(value)) }
+
+    /// By place: copying a row for each column would cost more than all the rest of the writer does.
+    @inline(__always)
+    private func column<Value>(_ value: (borrowing Row) -> Value) -> [Value] {
+        var column: [Value] = []
         column.reserveCapacity(rows.count)
         for place in rows.indices { column.append(value(rows[place])) }
-        return .texts(column)
+        return column
     }
 }
