@@ -13,6 +13,7 @@ public final class NBDServer: Sendable {
     }
 
     private static let startMillisecondsMax = 20_000
+    private static let endMillisecondsMax = 1000
 
     /// The export's URI.
     public let uri: String
@@ -77,7 +78,17 @@ public final class NBDServer: Sendable {
     }
 
     deinit {
-        kill(SIGKILL)
+        if let running = pid.withLock({ $0.take() }) {
+            // nbdkit's plugins have files in /tmp, which they remove at a regular end only.
+            Glibc.kill(running, SIGTERM)
+            var milliseconds = 0
+            while waitpid(running, nil, WNOHANG) == 0 {
+                if milliseconds == Self.endMillisecondsMax { Glibc.kill(running, SIGKILL) }
+                usleep(10_000)
+                milliseconds += 10
+            }
+            Leftovers.remove(pid: running)
+        }
         Leftovers.remove(folder: folder)
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import JobModel
 import Logging
 import MessageBus
@@ -80,7 +81,9 @@ import Wire
     func `each message that a full lane refuses is answered as unavailable, and the others are not`()
         async throws
     {
-        let endpoint = "ipc:///tmp/sendense-full-lane-\(UInt64.random(in: 0 ... .max))"
+        let socket = "/tmp/sendense-full-lane-\(UInt64.random(in: 0 ... .max))"
+        defer { unsafe unlink(socket) }
+        let endpoint = "ipc://\(socket)"
         let lanes = LaneSet()
         lanes.open([try await Self.lane(queue: 4, lanes, endpoint)])
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
