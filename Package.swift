@@ -147,7 +147,7 @@ let package = Package(
         shared("JobModel"),
         shared("TelemetryContract", ["JobModel"]),
         shared("Wire", ["JobModel", protobuf], exclude: ["envelope.proto"]),
-        shared("Threading"),
+        shared("Threading", ["CLinux"]),
         shared("Logs", ["Threading", logging]),
         shared("MessageBus", ["CZeroMQ", "Threading"]),
         shared("Database", ["CMariaDB", "JobModel", "Threading"]),

@@ -88,6 +88,7 @@ final class ReadAhead: Sendable {
         // To look again at what is known pays only where as much is not.
         state.withLock { $0.enough = max(Self.strangerCountMin, count / 2) }
         guard count > 0 else { return }
+        Heap.giveBack()
         jobs.increment(by: count)
         logger.info(
             "running jobs are read ahead",
@@ -100,21 +101,27 @@ final class ReadAhead: Sendable {
         var last = ""
         while count < JobMemory.writerCountMax {
             let page = try store.runningIDs(behind: last, countMax: Self.pageCount)
-            guard let end = page.last else { return }
+            guard let end = page.last else { break }
             last = end
             for start in stride(from: 0, to: page.count, by: Self.loadCount) {
                 let jobs = try look(store, page[start..<min(start + Self.loadCount, page.count)])
                 // While the lanes take one load, the next is read, and no more.
-                for latch in taken {
-                    while !latch.wait(milliseconds: 200) {
-                        if isStopped { return }
-                    }
-                }
-                if isStopped { return }
+                guard wait(for: taken) else { return }
                 taken = hand(jobs)
                 count += jobs.count
             }
         }
+        _ = wait(for: taken)
+    }
+
+    /// - Returns: false if the writer ends meanwhile.
+    private func wait(for taken: [Latch]) -> Bool {
+        for latch in taken {
+            while !latch.wait(milliseconds: 200) {
+                if isStopped { return false }
+            }
+        }
+        return !isStopped
     }
 
     private func look(

@@ -20,3 +20,5 @@ int sendense_unlock_whole(int descriptor);
 unsigned int sendense_major(unsigned long long device);
 unsigned int sendense_minor(unsigned long long device);
 unsigned long long sendense_device(unsigned int major_number, unsigned int minor_number);
+// malloc_trim(3): gives the memory that nothing is in back to the system.
+void sendense_trim_heap(void);

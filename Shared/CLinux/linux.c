@@ -5,6 +5,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
+#include <malloc.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -47,3 +48,4 @@ unsigned int sendense_minor(unsigned long long device) { return minor(device); }
 unsigned long long sendense_device(unsigned int major_number, unsigned int minor_number) {
     return makedev(major_number, minor_number);
 }
+void sendense_trim_heap(void) { malloc_trim(0); }

@@ -11,6 +11,15 @@ struct Cost {
     var loadSeconds: Double
     /// Share of the machine's CPU time that none of them used: other programs, kernel threads, the host.
     var othersShare: Double
+
+    /// Takes in another stretch.
+    mutating func add(_ other: Cost) {
+        let share = othersShare * seconds + other.othersShare * other.seconds
+        seconds += other.seconds
+        othersShare = seconds > 0 ? share / seconds : 0
+        cpuSeconds.merge(other.cpuSeconds, uniquingKeysWith: +)
+        loadSeconds += other.loadSeconds
+    }
 }
 
 /// Reads how much CPU some processes use.

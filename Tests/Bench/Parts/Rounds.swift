@@ -10,6 +10,35 @@ final class Rounds {
         let measure: () throws -> [String: Double]
     }
 
+    /// A subject that is measured for a second at a time.
+    private struct Turn {
+        let name: String
+        let measure: (_ seconds: Double) throws -> Stretch
+    }
+
+    /// What came of one turn, or of several.
+    private struct Stretch {
+        var updateCount: Int
+        var faultCount = 0
+        var batches: Latencies?
+        var cost: Cost
+
+        mutating func add(_ other: Stretch) {
+            updateCount += other.updateCount
+            faultCount += other.faultCount
+            cost.add(other.cost)
+            if let more = other.batches { batches?.add(more) }
+        }
+
+        var values: [String: Double] {
+            let latencies = batches.map(Figures.latency) ?? [:]
+            var values = Figures.cost(cost, updateCount: updateCount)
+                .merging(latencies.map { ("batch_\($0.key)", $0.value) }) { $1 }
+            if batches == nil { values["faults"] = Double(faultCount) }
+            return values
+        }
+    }
+
     private static let lateShare = 1
 
     private let bench: Workbench
@@ -59,10 +88,13 @@ final class Rounds {
         let subjects = subjects()
         try tellAll()
         for round in 1...bench.options.roundCount {
+            // The database's subjects are the last, and so the first of every second round.
+            if round % 2 == 0 { try takeTurns(round) }
             for subject in round % 2 == 1 ? subjects : subjects.reversed() {
                 bench.settle()
                 bench.keep(subject.part, subject.name, round: round, try subject.measure())
             }
+            if round % 2 == 1 { try takeTurns(round) }
         }
         try bench.verify(ledger, in: database)
         try bench.verify(oldLedger, in: database, hasSeq: false)
@@ -107,15 +139,41 @@ final class Rounds {
                 }
             )
         }
-        if parts.contains(.writer) {
-            subjects.append(Subject(part: .writer, name: Self.writerName) { try self.writer() })
-        }
-        if parts.contains(.writer) || parts.contains(.path) {
-            subjects += (parts.contains(.writer) ? [1, 2] : [1]).map { count in
-                Subject(part: .writer, name: Self.name(rawBulk: count)) { try self.rawBulk(count) }
+        return subjects
+    }
+
+    /// Measures the writer and raw bulk for a second each, again and again: what a machine gives changes from one second
+    /// to the next, and these are compared by their rates.
+    private func takeTurns(_ round: Int) throws {
+        let turns = turns()
+        var sums: [String: Stretch] = [:]
+        let turnCount = max(1, Int(bench.options.seconds))
+        for number in 0..<turnCount {
+            for turn in number % 2 == 0 ? turns : turns.reversed() {
+                bench.settle()
+                let stretch = try turn.measure(bench.options.seconds / Double(turnCount))
+                var sum = stretch
+                if let earlier = sums[turn.name] { sum.add(earlier) }
+                sums[turn.name] = sum
             }
         }
-        return subjects
+        for turn in turns {
+            if let sum = sums[turn.name] { bench.keep(.writer, turn.name, round: round, sum.values) }
+        }
+    }
+
+    private func turns() -> [Turn] {
+        let parts = Set(bench.options.parts)
+        var turns: [Turn] = []
+        if parts.contains(.writer) {
+            turns.append(Turn(name: Self.writerName) { try self.writer($0) })
+        }
+        if parts.contains(.writer) || parts.contains(.path) {
+            turns += (parts.contains(.writer) ? [1, 2] : [1]).map { count in
+                Turn(name: Self.name(rawBulk: count)) { try self.rawBulk(count, $0) }
+            }
+        }
+        return turns
     }
 
     private func nginx(_ connections: Int) throws -> [String: Double] {
@@ -167,9 +225,9 @@ final class Rounds {
         return Figures.http(outcome)
     }
 
-    private func writer() throws -> [String: Double] {
+    private func writer(_ seconds: Double) throws -> Stretch {
         let outcome = try writerLoad.run(
-            seconds: bench.options.seconds,
+            seconds: seconds,
             // As many as the whole path's clients have under way.
             window: clientCounts[2],
             meter: site.meter(),
@@ -179,19 +237,15 @@ final class Rounds {
         if notApplied > outcome.applied / 100 {
             bench.fault("\(Self.writerName): \(notApplied) messages were not applied")
         }
-        var values = Figures.cost(outcome.cost, updateCount: outcome.applied)
-        values["faults"] = Double(notApplied)
-        return values
+        return Stretch(updateCount: outcome.applied, faultCount: notApplied, cost: outcome.cost)
     }
 
-    private func rawBulk(_ connections: Int) throws -> [String: Double] {
+    private func rawBulk(_ connections: Int, _ seconds: Double) throws -> Stretch {
         let outcome = try rawBulk.run(
-            seconds: bench.options.seconds,
+            seconds: seconds,
             connectionCount: connections,
             meter: site.meter()
         )
-        let latencies = Figures.latency(outcome.batches).map { ("batch_\($0.key)", $0.value) }
-        return Figures.cost(outcome.cost, updateCount: outcome.committed)
-            .merging(latencies) { $1 }
+        return Stretch(updateCount: outcome.committed, batches: outcome.batches, cost: outcome.cost)
     }
 }
