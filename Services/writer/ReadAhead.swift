@@ -111,6 +111,7 @@ final class ReadAhead: Sendable {
                 count += jobs.count
             }
         }
+        // Until then the last load is in use, and cannot be given back.
         _ = wait(for: taken)
     }
 

@@ -18,6 +18,15 @@ import Testing
         #expect(target(.atLeast, value: 50, aim: 60).reached == "must")
     }
 
+    @Test func `stretches add up, and the share of others by their length`() {
+        var cost = Cost(seconds: 1, cpuSeconds: ["a": 1, "b": 2], loadSeconds: 0.25, othersShare: 0.5)
+        cost.add(Cost(seconds: 3, cpuSeconds: ["b": 3, "c": 4], loadSeconds: 0.5, othersShare: 0.1))
+        #expect(cost.seconds == 4)
+        #expect(cost.cpuSeconds == ["a": 1, "b": 5, "c": 4])
+        #expect(cost.loadSeconds == 0.75)
+        #expect(abs(cost.othersShare - 0.2) < 1e-9)
+    }
+
     @Test func `a ratio is taken round by round, with the best of each`() throws {
         var results = try Results(BenchOptions(["SEED": "1"]), mariadb: "10.11")
         let rates = [(1, 4000.0, 5000.0, 10_000.0), (2, 7000, 6000, 10_000), (3, 1000, 2000, 10_000)]

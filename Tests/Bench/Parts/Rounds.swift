@@ -151,8 +151,7 @@ final class Rounds {
         for number in 0..<turnCount {
             for turn in number % 2 == 0 ? turns : turns.reversed() {
                 bench.settle()
-                let stretch = try turn.measure(bench.options.seconds / Double(turnCount))
-                var sum = stretch
+                var sum = try turn.measure(bench.options.seconds / Double(turnCount))
                 if let earlier = sums[turn.name] { sum.add(earlier) }
                 sums[turn.name] = sum
             }
