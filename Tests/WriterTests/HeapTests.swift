@@ -12,9 +12,7 @@ import Threading
             unsafe page.storeBytes(of: 1, as: UInt8.self)
             return unsafe page
         }
-        for unsafe page in unsafe pages.dropLast() {
-            unsafe page.deallocate()
-        }
+        unsafe pages.dropLast().forEach { unsafe $0.deallocate() }
         defer { unsafe pages.last?.deallocate() }
         let before = try Self.residentPages()
         Heap.giveBack()
